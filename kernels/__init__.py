@@ -1,0 +1,1 @@
+"""Triton GPU kernels, installed as ``skmfast.kernels``. Depends on torch and triton only."""
