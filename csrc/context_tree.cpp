@@ -83,7 +83,6 @@ class Walk {
     return join(ranges, depth);
   }
 
-  std::int64_t exponent() const noexcept { return exponent_; }
   const TreeModelView& view() const noexcept { return view_; }
 
  private:
@@ -162,8 +161,7 @@ class Walk {
     std::stable_sort(order.begin(), order.end(),
                      [&](int a, int b) { return buckets.range_size(a) > buckets.range_size(b); });
     std::atomic<std::size_t> taken{0};
-    std::vector<std::int64_t> exponents(options_.threads);
-    const auto work = [&](int thread) {
+    const auto work = [&] {
       std::unique_ptr<ContextNode[]> nodes(new ContextNode[fold_nodes]);
       std::vector<std::uint64_t> items;
       std::vector<std::int8_t> shared;
@@ -171,20 +169,19 @@ class Walk {
         const int byte = order[k];
         const std::uint64_t* bounds = start.data() + 256 * (byte - first);
         if (bounds[256] == bounds[0]) continue;
-        ranges[byte] = fold_range(positions.get(), bounds, depth, nodes.get(), items, shared, exponents[thread]);
+        ranges[byte] = fold_range(positions.get(), bounds, depth, nodes.get(), items, shared);
       }
     };
     std::vector<std::thread> helpers;
-    for (int t = 1; t < options_.threads; ++t) helpers.emplace_back(work, t);
-    work(0);
+    for (int t = 1; t < options_.threads; ++t) helpers.emplace_back(work);
+    work();
     for (std::thread& helper : helpers) helper.join();
-    for (const std::int64_t e : exponents) exponent_ += e;
   }
 
   // One range: its 256 buckets in order, each sorted and folded.
   Range fold_range(const std::uint32_t* positions, const std::uint64_t* bounds, int depth, ContextNode* nodes,
-                   std::vector<std::uint64_t>& items, std::vector<std::int8_t>& shared, std::int64_t& exponent) {
-    ContextFold fold{nodes, {}, -1, 0, -1};
+                   std::vector<std::uint64_t>& items, std::vector<std::int8_t>& shared) {
+    ContextFold fold{nodes, {}, -1, -1};
     for (int i = 0; i < fold_nodes; ++i) fold.order[i] = static_cast<std::int16_t>(i);
     const int known = std::min(depth + 2, view_.depth);
     std::uint64_t left = bounds[256] - bounds[0];
@@ -206,7 +203,6 @@ class Walk {
       kernels().feed(fold, view_, text_, items.data(), shared.data(), count);
       advance(count);
     }
-    exponent += fold.exponent;
     Range range;
     range.symbol = fold.last_symbol;
     if (fold.top >= 0) range.node.reset(new ContextNode(nodes[fold.order[0]]));
@@ -236,7 +232,7 @@ class Walk {
     node->depth = depth;
     node->merges = 0;
     node->empty = true;
-    node->single = node->wide = false;
+    node->wide = false;
     return node;
   }
 
@@ -250,7 +246,7 @@ class Walk {
     joined.node = open(depth);
     for (Range& range : ranges) {
       if (range.node != nullptr) {
-        kernels().absorb(*joined.node, *range.node, view_, exponent_);
+        kernels().absorb(*joined.node, *range.node, view_);
       } else if (range.symbol >= 0) {
         kernels().absorb_leaf(*joined.node, range.symbol, view_);
       }
@@ -264,7 +260,6 @@ class Walk {
   const Segment* segments_;
   std::size_t segment_count_;
   ContextTreeOptions options_;
-  std::int64_t exponent_ = 0;
 };
 
 }  // namespace
@@ -280,18 +275,7 @@ double context_tree_bits(const TreeModel& model, const std::uint8_t* text, const
   const Range root = walk.fold(&none, 0);
   if (root.empty()) return 0.0;
   if (root.node == nullptr) return 8.0;  // one symbol, by symmetry
-  kernels().expand(*root.node);
-  std::int64_t exponent = walk.exponent();
-  double bits = 0.0;
-  for (int v = 1; v < 256; ++v) {
-    if ((root.node->used[v >> 6] >> (v & 63) & 1) == 0) continue;
-    float message[tree_states];
-    kernels().message(*root.node, v, walk.view(), message, exponent);
-    double sum = 0.0;
-    for (int p = 0; p < tree_states; ++p) sum += model.prior()[p] * message[p];
-    bits -= std::log2(sum);
-  }
-  return bits - static_cast<double>(exponent);
+  return kernels().root_bits(*root.node, walk.view(), model.prior());
 }
 
 }  // namespace skm

@@ -20,26 +20,28 @@ struct TreeModelView {
 
 /// Product of the messages that have arrived at one context, for each binary node v (1 ... 255) of the byte.
 ///
-/// Slot v holds, for each state p, product[v][p] * 2^exponent[v][p] (exponents only when `wide`). A context that
-/// has seen one symbol only keeps a single product, in slot 0, for "the bit that was seen".
+/// The visited binary nodes form a trie. Nodes on an unbranched run have seen one and the same history, so they
+/// share one product, kept at the run's top and meant for "the bit that was seen"; a branching node keeps its own,
+/// meant for "a one". A slot holds, for each state p, product[v][p] * 2^(scale[v] + exponent[v][p]) (exponents only
+/// if `wide`).
 struct alignas(64) ContextNode {
   float product[256][tree_states];
   std::int32_t exponent[256][tree_states];
-  std::uint64_t used[8];  ///< bit v: binary node v was visited; bit 256 + s: symbol s was seen
+  std::int64_t scale[256];
+  std::uint64_t used[8];    ///< bit v: binary node v was visited; bit 256 + s: symbol s was seen
+  std::uint64_t branch[4];  ///< bit v: both values were seen at binary node v
   int depth;
-  int merges;  ///< messages multiplied in since the last spread; at most `merges_per_spread`
+  int merges;   ///< messages multiplied in since the last spread; at most `merges_per_spread`
+  int symbol;   ///< the only one seen, else -1
   bool empty;
-  bool single;  ///< one symbol only
   bool wide;
-  std::uint8_t symbol;
 };
 
-/// State of folding one range of contexts: a stack of open nodes, and the power of two taken out so far.
+/// State of folding one range of contexts: a stack of open nodes.
 struct ContextFold {
   ContextNode* nodes;  ///< max_context_depth + 2 of them
   std::int16_t order[max_context_depth + 2];
   int top;  ///< index of the deepest open node in `order`, -1 when there is none
-  std::int64_t exponent;
   int last_symbol;  ///< of a range that holds a single position, else -1
 };
 
@@ -48,16 +50,12 @@ struct ContextTreeKernels {
   /// position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
   void (*feed)(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text,
                const std::uint64_t* items, const std::int8_t* shared, std::uint32_t count) noexcept;
-  /// Multiplies the message of `child` (deeper than `parent`) into `parent`; adds to `exponent`.
-  void (*absorb)(ContextNode& parent, ContextNode& child, const TreeModelView& model,
-                 std::int64_t& exponent) noexcept;
+  /// Multiplies the message of `child` (deeper than `parent`) into `parent`.
+  void (*absorb)(ContextNode& parent, const ContextNode& child, const TreeModelView& model) noexcept;
   /// Multiplies in a symbol seen once below `parent`.
   void (*absorb_leaf)(ContextNode& parent, int symbol, const TreeModelView& model) noexcept;
-  /// Message of binary node v of `node` to depth 0, out[tree_states], as out * 2^exponent; node is not single.
-  void (*message)(const ContextNode& node, int v, const TreeModelView& model, float* out,
-                  std::int64_t& exponent) noexcept;
-  /// Turns a single node into its eight binary nodes.
-  void (*expand)(ContextNode& node) noexcept;
+  /// Bits of everything below the topmost node, given the prior of the state at the root.
+  double (*root_bits)(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept;
 };
 
 const ContextTreeKernels& context_tree_kernels_baseline() noexcept;

@@ -1,7 +1,9 @@
 // The context-tree fold compiled for AVX2.
-#include "context_tree.hpp"
+#include <immintrin.h>
 
 #include <cstddef>
+
+#include "context_tree.hpp"
 
 namespace skm {
 namespace {
