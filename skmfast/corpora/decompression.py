@@ -63,12 +63,16 @@ class _Gzip(_Decompressing):
         self._stream = gzip.GzipFile(fileobj=_Counted(self), mode="rb")
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
         try:
-            return self._stream.readinto(buffer)
+            # Not readinto: what comes before damage is given before the damage is met.
+            piece = self._stream.read1(len(target))
         except EOFError:
             raise self._error("truncated gzip data") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise self._error(f"broken gzip data ({error})") from None
+        target[: len(piece)] = piece
+        return len(piece)
 
 
 class _Counted(io.RawIOBase):

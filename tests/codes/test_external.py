@@ -33,7 +33,12 @@ ORACLES = {
     "zstd:3": lambda data: zstandard.ZstdCompressor(level=3, write_checksum=True).compress(data),
     "zstd:1,long=20": lambda data: zstandard.ZstdCompressor(
         compression_params=zstandard.ZstdCompressionParameters.from_level(
-            1, source_size=len(data), window_log=20, enable_ldm=True, write_checksum=True, write_content_size=True
+            1,
+            source_size=len(data),
+            window_log=20,
+            enable_ldm=True,
+            write_checksum=True,
+            write_content_size=True,
         )
     ).compress(data),
     "brotli:4": lambda data: brotli.compress(data, quality=4, lgwin=24),
@@ -94,7 +99,7 @@ def test_wrong_size(spec):
     code = External(spec)
     payload = code.encode(TEXT)
     for num_bytes in (0, 1, len(TEXT) - 1, len(TEXT) + 1, 10 * len(TEXT)):
-        with pytest.raises(CorruptStreamError, match="declared|truncated| of "):
+        with pytest.raises(CorruptStreamError, match=r"declared|truncated| of "):
             code.decode(payload, num_bytes)
 
 

@@ -73,7 +73,13 @@ def test_not_a_spec(spec):
 
 class Kinds(Uniform):
     def __init__(
-        self, number: float = 0.5, count: int | None = None, flag: bool = False, word: str = "a", *, other: list = ()
+        self,
+        number: float = 0.5,
+        count: int | None = None,
+        flag: bool = False,
+        word: str = "a",
+        *,
+        other: list = (),
     ) -> None:
         self.values = (number, count, flag, word)
 
@@ -108,7 +114,11 @@ def test_listing(kinds):
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("count=x", "not integer or none"), ("flag=1", "not true or false"), ("other=1", "no parameter 'other'")],
+    [
+        ("count=x", "not integer or none"),
+        ("flag=1", "not true or false"),
+        ("other=1", "no parameter 'other'"),
+    ],
 )
 def test_bad_values(kinds, setting, message):
     with pytest.raises(ValueError, match=message):

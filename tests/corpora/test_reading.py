@@ -315,7 +315,10 @@ def test_limit(tmp_path, suffix):
         compress(b"".join(b'{"text": "%s"}\n' % (b"x" * size) for size in (101, 100)), suffix)
     )
     items = list(read(tmp_path, max_document_bytes=100))
-    assert reasons(items) == ["larger than the limit of 100 bytes", "line 1: larger than the limit of 100 bytes"]
+    assert reasons(items) == [
+        "larger than the limit of 100 bytes",
+        "line 1: larger than the limit of 100 bytes",
+    ]
     assert [len(item.data) for item in items if isinstance(item, Document)] == [100, 100]
 
 
@@ -328,7 +331,9 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path):
 # ---- compressed streams --------------------------------------------------------------------------------
 
 
-@given(pieces=st.lists(st.binary(max_size=3000), min_size=1, max_size=5), kind=st.sampled_from(["gzip", "zstd"]))
+@given(
+    pieces=st.lists(st.binary(max_size=3000), min_size=1, max_size=5), kind=st.sampled_from(["gzip", "zstd"])
+)
 def test_members_and_frames_follow_one_another(pieces, kind):
     one = gzip.compress if kind == "gzip" else zstandard.ZstdCompressor().compress
     stream = decompressed(io.BytesIO(b"".join(map(one, pieces))), kind)
@@ -336,7 +341,9 @@ def test_members_and_frames_follow_one_another(pieces, kind):
 
 
 @given(
-    data=st.binary(min_size=1, max_size=3000), kind=st.sampled_from(["gzip", "zstd"]), cut=st.integers(1, 2**20)
+    data=st.binary(min_size=1, max_size=3000),
+    kind=st.sampled_from(["gzip", "zstd"]),
+    cut=st.integers(1, 2**20),
 )
 def test_any_truncation_is_found(data, kind, cut):
     whole = gzip.compress(data) if kind == "gzip" else zstandard.ZstdCompressor().compress(data)
