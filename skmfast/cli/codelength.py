@@ -39,8 +39,8 @@ def codelength(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders (without hidden files), globs, URLs, or - for standard input. .jsonl and .parquet"
-            " hold many documents, any other file is one; each also as .gz or .zst."
+            help="Files, folders (without hidden files), globs, URLs, or - for standard input. .jsonl and"
+            " .parquet hold many documents, any other file is one; each also as .gz or .zst."
         ),
     ],
     code: Annotated[
@@ -135,7 +135,12 @@ def _all_rows(
         def report(fraction: float, source: Source = source, before: int = done) -> None:
             progress.done(before + int(fraction * source.num_bytes))
 
-        yield from measure(source, code, progress=report, **settings)
+        coded = 0
+        for row in measure(source, code, progress=report, **settings):
+            yield row
+            # Decompressed bytes run ahead of those on disk.
+            coded = min(coded + (row.num_bytes or 0), source.num_bytes)
+            progress.done(done + coded)
         done += source.num_bytes
         progress.done(done)
 
