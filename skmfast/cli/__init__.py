@@ -1,0 +1,15 @@
+"""The command line. Nothing heavy is imported before a command runs: ``--help`` answers at once."""
+
+import importlib
+
+# Modules of this package; importing one registers its commands with skmfast.cli.app.
+MODULES = ("codelength", "codes", "demo")
+
+
+def main() -> None:
+    """Run the ``skmfast`` command."""
+    from skmfast.cli.app import run
+
+    for name in MODULES:
+        importlib.import_module(f"skmfast.cli.{name}")
+    run()
