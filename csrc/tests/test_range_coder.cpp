@@ -1,12 +1,12 @@
 // Range coder: what goes in comes out, at the length promised; damage is noticed and harmless.
-#include "skm/range_coder.hpp"
-
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
 #include <vector>
 
 #include "check.hpp"
+#include "skm/range_coder.hpp"
 
 namespace {
 
@@ -106,25 +106,35 @@ void test_round_trips() {
   }
 }
 
-/// A carry through a run of 0xFF as long as the message: the last symbol of three tiny parts sits
-/// just below the upper end until the very last one tips it over.
-void test_long_carry() {
+/// A carry through a run of 0xFF as long as the message. The number 1/2 is read as if it were a
+/// message, and every symbol chosen to hold it strictly inside: the encoder stays at 0x7FFFFF...
+/// until the last symbol decides between that and 0x800000...
+void test_long_carry(bool upper) {
+  const std::uint32_t total = 1 << 16;
+  std::vector<std::uint8_t> half(100000, 0);
+  half[0] = 0x80;
+  skm::RangeDecoder guide(half);
   skm::RangeEncoder encoder;
-  const int count = 100000;
-  const std::uint32_t total = std::uint32_t{1} << 31;
-  // The middle of [0, 1) approached from below, then crossed.
-  encoder.encode(0, 1, 2);
-  for (int i = 0; i < count; ++i) encoder.encode(total - 1, 1, total);
-  encoder.encode_bit(false, ~std::uint32_t{0});
-  const auto message = encoder.finish();
-  skm::RangeDecoder decoder(message);
-  CHECK(decoder.decode_target(2) == 0);
-  decoder.consume(0, 1);
-  for (int i = 0; i < count; ++i) {
-    CHECK(decoder.decode_target(total) == total - 1);
-    decoder.consume(total - 1, 1);
+  std::vector<std::uint32_t> cums;
+  while (guide.position() < half.size()) {
+    const std::uint32_t target = guide.decode_target(total);
+    const std::uint32_t cum = std::min(target == 0 ? 0 : target - 1, total - 3);
+    guide.consume(cum, 3);
+    encoder.encode(cum, 3, total);
+    cums.push_back(cum);
   }
-  CHECK(!decoder.decode_bit(~std::uint32_t{0}));
+  const std::uint32_t last = upper ? total - 1 : 0;
+  encoder.encode(last, 1, total);
+  const auto message = encoder.finish();
+  CHECK(message[0] == (upper ? 0x80 : 0x7F));
+  for (std::size_t i = 1; i + 16 < message.size(); ++i) CHECK(message[i] == (upper ? 0x00 : 0xFF));
+  skm::RangeDecoder decoder(message);
+  for (const std::uint32_t cum : cums) {
+    CHECK(decoder.decode_target(total) - cum < 3);
+    decoder.consume(cum, 3);
+  }
+  CHECK(decoder.decode_target(total) == last);
+  decoder.consume(last, 1);
   CHECK(decoder.at_end());
 }
 
@@ -161,7 +171,8 @@ void test_garbage() {
 
 int main() {
   test_round_trips();
-  test_long_carry();
+  test_long_carry(true);
+  test_long_carry(false);
   test_empty();
   test_garbage();
 }

@@ -231,8 +231,8 @@ class RangeDecoder {
 
   const std::uint8_t* data_;
   std::size_t size_;
-  std::size_t position_ = 0;  // of the next byte to enter code_; may pass size_
-  std::uint64_t code_;        // stream minus the encoder's low_; below range_ in a whole message
+  std::size_t position_ = 0;          // of the next byte to enter code_; may pass size_
+  std::uint64_t code_;                // stream minus the encoder's low_; below range_ in a whole message
   std::uint64_t range_ = kFullRange;  // the encoder's, step by step
   std::uint64_t unit_ = 0;            // of the last decode_target
   bool outside_ = false;
