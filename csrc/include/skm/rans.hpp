@@ -12,7 +12,8 @@
 //
 // Integers decide everything: the bytes are the same for every instruction set. The decoder checks
 // every read, and at the end that each coder is back at 2^16, where it started, and that no word is
-// left; damage goes undetected only if 16 bits per coder agree by chance.
+// left. That catches truncation and most damage, but it is no checksum: a flip that swaps two symbols of
+// equal frequency leaves the same state behind.
 #pragma once
 
 #include <cstddef>
