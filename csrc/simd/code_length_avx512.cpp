@@ -3,7 +3,8 @@
 #include "code_length.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 warns about its own intrinsics
+#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <immintrin.h>
 
