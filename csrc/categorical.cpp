@@ -96,27 +96,13 @@ class Scale {
   std::uint64_t spare_;
 };
 
-// What is asked about one symbol of one row: sums of weights around it.
-struct SymbolSums {
-  std::uint64_t before = 0;
-  std::uint32_t own = 0;
-  std::uint64_t all = 0;
-};
-
+// The row to fetch while row i is worked on: the next, or some kilobytes on where rows are short, since
+// memory answers later than a short row takes. Null past the end.
 template <class T>
-const T* next_row(const LogitMatrix<T>& logits, std::size_t i, std::size_t end) noexcept {
-  return i + 1 < end ? logits.row(i + 1) : nullptr;
-}
-
-template <class T>
-SymbolSums sums_around(const T* row, std::size_t cols, std::size_t symbol, float max, const T* next,
-                       const LogitKernels<T>& kernel) noexcept {
-  SymbolSums sums;
-  sums.before = kernel.weight_sum(row, symbol, max, next);
-  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
-  sums.all = sums.before + kernel.weight_sum(row + symbol, cols - symbol, max, rest_of_next);
-  sums.own = exp_weight(max, widen(row[symbol]));
-  return sums;
+const T* row_to_fetch(const LogitMatrix<T>& logits, std::size_t i, std::size_t end) noexcept {
+  constexpr std::size_t kDistance = 4096 / sizeof(T);
+  const std::size_t ahead = i + 1 + (logits.cols < kDistance ? (kDistance - 1) / logits.cols : 0);
+  return ahead < end ? logits.row(ahead) : nullptr;
 }
 
 // Runs body(row) -> LogitFault over all rows, split over threads, and returns the fault of the first.
@@ -161,11 +147,11 @@ LogitFault interval_of(const LogitMatrix<T>& logits, std::size_t i, std::size_t 
   if (widen(data[s]) == kMinusInfinity) return {LogitFaultKind::impossible_symbol, i, s};
   const std::size_t possible = possible_of(row, data, logits.cols);
   if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
-  const SymbolSums sums = sums_around(data, logits.cols, s, row.max, next_row(logits, i, end), kernel);
+  const SymbolSums sums = kernel.symbol_sums(data, logits.cols, s, row.max, row_to_fetch(logits, i, end));
   const Scale scale(sums.all, possible, total_bits);
   const std::size_t before = possible_of(row, data, s);
   interval.cum = scale.cum(before, sums.before);
-  interval.freq = scale.cum(before + 1, sums.before + sums.own) - interval.cum;
+  interval.freq = scale.cum(before + 1, sums.before + exp_weight(row.max, widen(data[s]))) - interval.cum;
   return {};
 }
 
@@ -250,7 +236,7 @@ LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols
     const Row row = check_row(logits, i, kernel);
     if (row.fault.kind != LogitFaultKind::none) return row.fault;
     const T* data = logits.row(i);
-    const std::uint64_t sum = kernel.weight_sum(data, logits.cols, row.max, next_row(logits, i, end));
+    const std::uint64_t sum = kernel.weight_sum(data, logits.cols, row.max, row_to_fetch(logits, i, end));
     const double gap = static_cast<double>(row.max) - static_cast<double>(widen(data[symbols[i]]));
     bits[i] = gap * kLog2E + (portable_log2(static_cast<double>(sum)) - kWeightOneBits);
     return {};
@@ -292,7 +278,7 @@ LogitFault LogitDecoder::decode(LogitMatrix<T> logits, unsigned total_bits, Rang
     const std::size_t possible = possible_of(row, data, cols_);
     if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
     const std::uint64_t sum =
-        kernel.weights(data, cols_, row.max, weights_.get(), running_.get(), next_row(logits, i, logits.rows));
+        kernel.weights(data, cols_, row.max, weights_.get(), running_.get(), row_to_fetch(logits, i, logits.rows));
     const Scale scale(sum, possible, total_bits);
     const std::uint32_t target = coder.decode_target_shift(total_bits);
     const Found found = row.has_impossible ? find_among(scale, weights_.get(), data, cols_, target)

@@ -145,6 +145,13 @@ std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next) 
 }
 
 template <class T>
+SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next) {
+  const std::uint64_t before = weight_sum(row, symbol, max, next);
+  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
+  return {before, before + weight_sum(row + symbol, n - symbol, max, rest_of_next)};
+}
+
+template <class T>
 std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out, std::uint64_t* running,
                       const T* next) {
   const Exponential weight(max);
@@ -165,8 +172,8 @@ std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out
 }
 
 constexpr CategoricalKernels kKernels = {
-    {summarise<float>, weight_sum<float>, weights<float>},
-    {summarise<std::uint16_t>, weight_sum<std::uint16_t>, weights<std::uint16_t>},
+    {summarise<float>, weight_sum<float>, symbol_sums<float>, weights<float>},
+    {summarise<std::uint16_t>, weight_sum<std::uint16_t>, symbol_sums<std::uint16_t>, weights<std::uint16_t>},
 };
 
 }  // namespace

@@ -45,13 +45,14 @@ struct Exponential {
       : max(_mm512_set1_ps(largest)),
         scale(_mm512_set1_ps(kExpScale)),
         base(_mm512_load_si512(kExpBase)),
+        low_to_high(_mm512_set4_epi32(0x0D0CFFFF, 0x0908FFFF, 0x0504FFFF, 0x0100FFFF)),
         linear(_mm512_set1_epi32(static_cast<int>(kExpLinear << 16))),
         quadratic(_mm512_set1_epi32(static_cast<int>(kExpQuadratic << 16))) {}
 
   __m512i operator()(__m512 x) const {
     const __m512i t = _mm512_cvttps_epi32(_mm512_mul_ps(_mm512_sub_ps(max, x), scale));
     const __m512i start = _mm512_permutexvar_epi32(_mm512_srli_epi32(t, 16), base);  // low 4 bits count
-    const __m512i g = _mm512_slli_epi32(t, 16);
+    const __m512i g = _mm512_shuffle_epi8(t, low_to_high);  // t << 16, on the port that shifts do not use
     const __m512i slope = _mm512_sub_epi32(linear, _mm512_mulhi_epu16(g, quadratic));
     const __m512i fall = _mm512_mulhi_epu16(start, _mm512_mulhi_epu16(g, slope));
     return _mm512_srlv_epi32(_mm512_sub_epi32(start, _mm512_srli_epi32(fall, 4)),
@@ -59,7 +60,7 @@ struct Exponential {
   }
 
   __m512 max, scale;
-  __m512i base, linear, quadratic;
+  __m512i base, low_to_high, linear, quadratic;
 };
 
 // Sums 32-bit lanes in 64 bits: `all` adds them in pairs as 64-bit words, modulo 2^64, `upper` adds the
@@ -67,7 +68,7 @@ struct Exponential {
 struct LaneSum {
   void add(__m512i w) {
     all = _mm512_add_epi64(all, w);
-    upper = _mm512_add_epi64(upper, _mm512_srli_epi64(w, 32));
+    upper = _mm512_add_epi64(upper, _mm512_maskz_shuffle_epi32(0x5555, w, _MM_PERM_DDBB));
   }
 
   std::uint64_t total() const {
@@ -78,6 +79,10 @@ struct LaneSum {
   __m512i all = _mm512_setzero_si512();
   __m512i upper = _mm512_setzero_si512();
 };
+
+inline LaneSum join(const LaneSum& a, const LaneSum& b) {
+  return {_mm512_add_epi64(a.all, b.all), _mm512_add_epi64(a.upper, b.upper)};
+}
 
 struct Extremes {
   void add(__m512 x) {
@@ -135,9 +140,14 @@ std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next) 
     j += kLanes;
   }
   if (j < n) sums[1].add(weight(load_part(row + j, n - j)));
-  sums[0].all = _mm512_add_epi64(sums[0].all, sums[1].all);
-  sums[0].upper = _mm512_add_epi64(sums[0].upper, sums[1].upper);
-  return sums[0].total();
+  return join(sums[0], sums[1]).total();
+}
+
+template <class T>
+SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next) {
+  const std::uint64_t before = weight_sum(row, symbol, max, next);
+  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
+  return {before, before + weight_sum(row + symbol, n - symbol, max, rest_of_next)};
 }
 
 template <class T>
@@ -170,8 +180,8 @@ std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out
 }
 
 constexpr CategoricalKernels kKernels = {
-    {summarise<float>, weight_sum<float>, weights<float>},
-    {summarise<std::uint16_t>, weight_sum<std::uint16_t>, weights<std::uint16_t>},
+    {summarise<float>, weight_sum<float>, symbol_sums<float>, weights<float>},
+    {summarise<std::uint16_t>, weight_sum<std::uint16_t>, symbol_sums<std::uint16_t>, weights<std::uint16_t>},
 };
 
 }  // namespace

@@ -396,7 +396,7 @@ cdef class LogitsDecoder:
     cdef unique_ptr[LogitDecoder] rows
     cdef const uint8_t[::1] payload
     cdef unsigned width
-    cdef bint bfloat16
+    cdef bint bfloat16, stopped
     cdef size_t cols, decoded
 
     def __init__(self, payload, *, bits=31, bint bfloat16=False):
@@ -409,6 +409,8 @@ cdef class LogitsDecoder:
         self.coder.reset(new RangeDecoder(message))
 
     def decode(self, logits):
+        if self.stopped:
+            raise ValueError("an earlier error left this decoder in the middle of the message: use a new one")
         array = np.asarray(logits)
         cdef bint single = array.ndim == 1
         cdef Logits matrix = Logits(array[np.newaxis] if single else array, self.bfloat16)
@@ -423,9 +425,10 @@ cdef class LogitsDecoder:
                 fault = self.rows.get().decode_half(matrix.halves(), self.width, self.coder.get()[0], out)
             else:
                 fault = self.rows.get().decode_float(matrix.floats(), self.width, self.coder.get()[0], out)
+        self.stopped = fault.kind != LogitFaultKind.none or self.coder.get().failed()
         matrix.check(fault, None, self.width)
         self.decoded += matrix.rows
-        if self.coder.get().failed():
+        if self.stopped:
             raise CorruptStreamError(
                 f"payload of {self.payload.shape[0]} bytes is damaged or was coded under other logits: found at "
                 f"byte {self.coder.get().position()}, within the first {self.decoded} symbols"
