@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "skm/context_sort.hpp"
+#include "fold_stack.hpp"
 
 namespace skm {
 
@@ -37,13 +37,7 @@ struct alignas(64) ContextNode {
   bool wide;
 };
 
-/// State of folding one range of contexts: a stack of open nodes.
-struct ContextFold {
-  ContextNode* nodes;  ///< max_context_depth + 2 of them
-  std::int16_t order[max_context_depth + 2];
-  int top;  ///< index of the deepest open node in `order`, -1 when there is none
-  int last_symbol;  ///< of a range that holds a single position, else -1
-};
+using ContextFold = FoldStack<ContextNode>;
 
 struct ContextTreeKernels {
   /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with the

@@ -318,43 +318,17 @@ void absorb_leaf(ContextNode& parent, int symbol, const TreeModelView& model) no
   absorb_symbol(parent, symbol, {load(model.leaf + tree_states * parent.depth), 0});
 }
 
-inline ContextNode& node_at(ContextFold& fold, int level) noexcept { return fold.nodes[fold.order[level]]; }
+struct MarkovWeighting {
+  const TreeModelView& model;
 
-inline void push(ContextFold& fold, int depth) noexcept { clear(node_at(fold, ++fold.top), depth); }
-
-// Closes the open nodes deeper than `depth`; the last one stays open where nothing lies above it.
-inline void close_to(ContextFold& fold, const TreeModelView& model, int depth) noexcept {
-  while (node_at(fold, fold.top).depth > depth) {
-    const int above = fold.top > 0 ? node_at(fold, fold.top - 1).depth : -1;
-    const int parent_depth = depth > above ? depth : above;
-    if (parent_depth < 0) return;
-    if (above < parent_depth) {  // a new node between the two
-      push(fold, parent_depth);
-      const std::int16_t swapped = fold.order[fold.top];
-      fold.order[fold.top] = fold.order[fold.top - 1];
-      fold.order[fold.top - 1] = swapped;
-    }
-    absorb(node_at(fold, fold.top - 1), node_at(fold, fold.top), model);
-    --fold.top;
-  }
-}
+  void open(ContextNode& node, int depth) const noexcept { clear(node, depth); }
+  void absorb(ContextNode& parent, const ContextNode& child) const noexcept { skm::absorb(parent, child, model); }
+  void absorb_leaf(ContextNode& parent, int symbol) const noexcept { skm::absorb_leaf(parent, symbol, model); }
+};
 
 void feed(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text, const std::uint64_t* items,
           const std::int8_t* shared, std::uint32_t count) noexcept {
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (i + 8 < count) __builtin_prefetch(text + static_cast<std::uint32_t>(items[i + 8]));
-    const std::uint8_t symbol = text[static_cast<std::uint32_t>(items[i])];
-    const int before = shared[i];
-    const int after = shared[i + 1];
-    const int depth = before > after ? before : after;
-    if (depth < 0) {
-      fold.last_symbol = symbol;
-      return;
-    }
-    if (fold.top < 0 || node_at(fold, fold.top).depth < depth) push(fold, depth);
-    absorb_leaf(node_at(fold, fold.top), symbol, model);
-    close_to(fold, model, after);
-  }
+  feed_sorted(fold, MarkovWeighting{model}, text, items, shared, count);
 }
 
 double root_bits(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept {
