@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import skmfast as skm
@@ -96,6 +96,7 @@ def test_repr():
     assert repr(skm.code_length(two, code="uniform", per_document=True)).endswith("2 documents, each alone>")
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=10).filter(any))
 def test_uniform_is_eight_bits(documents):
     lengths = skm.code_length(documents, code="uniform", per_document=True)
