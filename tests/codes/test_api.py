@@ -137,6 +137,15 @@ def test_parquet_of_documents_with_bits_per_byte(tmp_path):
     assert pq.read_table(tmp_path / "b.parquet").to_pylist()[0]["byte_bits"] == [1.0, 2.0, 3.0, 1.0, 2.0]
 
 
+def test_parquet_of_a_code_whose_parameters_are_numpy_s(tmp_path):
+    class Odd(Uniform):
+        parameters = {"weight": np.float32(0.5), "weights": np.array([1, 2])}  # noqa: RUF012
+
+    skm.code_length(b"ab", code=Odd()).to_parquet(tmp_path / "a.parquet")
+    metadata = pq.read_schema(tmp_path / "a.parquet").metadata[b"skmfast"]
+    assert json.loads(metadata)["parameters"] == {"weight": 0.5, "weights": [1, 2]}
+
+
 def test_parquet_is_whole_or_absent(tmp_path, monkeypatch):
     lengths = skm.code_length(b"ab", code="uniform")
     target = tmp_path / "a.parquet"
