@@ -232,7 +232,9 @@ def _report(
 
 
 def _print_json(rows: list[Row], metadata: dict[str, object]) -> None:
-    from skmfast.codes.rows import as_json, summary
+    import json
+
+    from skmfast.codes.rows import summary
 
     total = summary(rows)
     result = {
@@ -246,7 +248,7 @@ def _print_json(rows: list[Row], metadata: dict[str, object]) -> None:
             "bits_per_byte": total.bits_per_byte,
         },
     }
-    print(as_json(result, indent=2))
+    print(json.dumps(result, indent=2))
 
 
 def _print_table(rows: list[Row], code: Code) -> None:

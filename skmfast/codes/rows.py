@@ -116,11 +116,6 @@ def summary(rows: Iterable[Row]) -> Summary:
     return Summary(num_ok, num_failed, num_bytes, math.fsum(bits))
 
 
-def as_json(value: Mapping[str, object], indent: int | None = None) -> str:
-    """JSON of a result: numpy's numbers and arrays, which parameters can hold, as plain ones."""
-    return json.dumps(dict(value), indent=indent, default=lambda item: item.tolist())
-
-
 def write_parquet(
     path: str | os.PathLike[str],
     rows: Sequence[Row],
@@ -145,7 +140,7 @@ def write_parquet(
     }
     if byte_bits is not None:
         columns["byte_bits"] = pa.array(byte_bits, pa.large_list(pa.float64()))
-    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: as_json(metadata).encode()})
+    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(dict(metadata)).encode()})
     target = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
