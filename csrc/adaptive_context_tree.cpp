@@ -211,6 +211,10 @@ class AdaptiveTree {
     while (nodes_[path_[deepest_]].depth > shared) --deepest_;
     const Node& above = nodes_[path_[deepest_]];
     if (above.depth < shared) split(position, shared);
+    for (int level = 0; level <= deepest_; ++level) {
+      const auto* slots = reinterpret_cast<const char*>(slots_.at(nodes_[path_[level]].first_slot));
+      for (int line = 0; line < 4; ++line) __builtin_prefetch(slots + 64 * line);
+    }
     const int depth = nodes_[path_[deepest_]].depth;
     return depth < model_.depth() ? text_[position - 1 - depth] : 0;
   }
@@ -385,10 +389,17 @@ class AdaptiveTree {
   std::array<Ratios, 8> ratios_;
 };
 
-// A document behind its padding, as the tree reads it.
-std::vector<std::uint8_t> padded(std::span<const std::uint8_t> document) {
-  std::vector<std::uint8_t> text(context_padding + document.size());
-  std::copy(document.begin(), document.end(), text.begin() + context_padding);
+// Room for a document behind its padding, as the tree reads it. Not initialised: what is never written costs no
+// memory, however large a size a damaged stream declares.
+std::unique_ptr<std::uint8_t[]> padded(std::size_t size) {
+  std::unique_ptr<std::uint8_t[]> text(new std::uint8_t[context_padding + size]);
+  std::fill_n(text.get(), context_padding, std::uint8_t{0});
+  return text;
+}
+
+std::unique_ptr<std::uint8_t[]> padded(std::span<const std::uint8_t> document) {
+  std::unique_ptr<std::uint8_t[]> text = padded(document.size());
+  std::copy(document.begin(), document.end(), text.get() + context_padding);
   return text;
 }
 
@@ -399,10 +410,10 @@ bool known_bit(std::uint8_t byte, int& index) noexcept { return byte >> (7 - ind
 std::uint64_t adaptive_context_tree_memory(std::uint64_t size) noexcept { return (std::uint64_t{1} << 22) + 900 * size; }
 
 std::vector<std::uint8_t> context_tree_encode(const TreeModel& model, std::span<const std::uint8_t> document) {
-  const std::vector<std::uint8_t> text = padded(document);
-  const auto tree = std::make_unique<AdaptiveTree>(model, text.data());
+  const std::unique_ptr<std::uint8_t[]> text = padded(document);
+  const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
   RangeEncoder encoder;
-  for (std::size_t i = context_padding; i < text.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
     int index = 0;
     tree->code(static_cast<std::uint32_t>(i), [&](std::uint32_t p1) {
       const bool bit = known_bit(text[i], index);
@@ -415,9 +426,9 @@ std::vector<std::uint8_t> context_tree_encode(const TreeModel& model, std::span<
 }
 
 void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t> document, double* bits) {
-  const std::vector<std::uint8_t> text = padded(document);
-  const auto tree = std::make_unique<AdaptiveTree>(model, text.data());
-  for (std::size_t i = context_padding; i < text.size(); ++i) {
+  const std::unique_ptr<std::uint8_t[]> text = padded(document);
+  const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
+  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
     int index = 0;
     double sum = 0.0;
     tree->code(static_cast<std::uint32_t>(i), [&](std::uint32_t p1) {
@@ -431,17 +442,17 @@ void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t
 
 bool context_tree_decode(const TreeModel& model, std::span<const std::uint8_t> payload,
                          std::span<std::uint8_t> document, std::size_t& position) {
-  std::vector<std::uint8_t> text(context_padding + document.size());
-  const auto tree = std::make_unique<AdaptiveTree>(model, text.data());
+  const std::unique_ptr<std::uint8_t[]> text = padded(document.size());
+  const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
   RangeDecoder decoder(payload);
-  for (std::size_t i = context_padding; i < text.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
     text[i] = tree->code(static_cast<std::uint32_t>(i),
                          [&](std::uint32_t p1) -> bool { return decoder.decode_bit(p1); });
     if (decoder.failed()) break;
   }
   position = decoder.position();
   if (!decoder.at_end()) return false;
-  std::copy(text.begin() + context_padding, text.end(), document.begin());
+  std::copy_n(text.get() + context_padding, document.size(), document.begin());
   return true;
 }
 

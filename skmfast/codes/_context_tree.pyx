@@ -4,8 +4,12 @@
 Check, allocate, one call without the GIL, return.
 """
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+from skmfast.errors import CorruptStreamError
 
 cdef extern from "<atomic>" namespace "std" nogil:
     cdef cppclass atomic_count "std::atomic<std::uint64_t>":
@@ -40,6 +44,18 @@ cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
     void context_tree_bits_each(const CTreeModel&, const uint8_t*, const Segment*, size_t,
                                 const ContextTreeOptions&, double*) except +
 
+cdef extern from "<span>" namespace "std" nogil:
+    cdef cppclass bytes_view "std::span<const std::uint8_t>":
+        bytes_view(const uint8_t*, size_t)
+    cdef cppclass bytes_span "std::span<std::uint8_t>":
+        bytes_span(uint8_t*, size_t)
+
+cdef extern from "skm/adaptive_context_tree.hpp" namespace "skm" nogil:
+    uint64_t adaptive_context_tree_memory(uint64_t)
+    vector[uint8_t] context_tree_encode(const CTreeModel&, bytes_view) except +
+    void context_tree_byte_bits(const CTreeModel&, bytes_view, double*) except +
+    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&) except +
+
 MAX_DEPTH = max_context_depth
 PADDING = context_padding
 
@@ -47,6 +63,11 @@ PADDING = context_padding
 def least_memory(int threads):
     """Least working memory in bytes that can be kept to with so many threads."""
     return context_tree_memory(threads)
+
+
+def adaptive_memory(uint64_t size):
+    """Bytes of memory that encoding or decoding a document of ``size`` bytes may take."""
+    return adaptive_context_tree_memory(size)
 
 
 cdef class Job:
@@ -109,6 +130,40 @@ cdef class TreeModel:
         with nogil:
             context_tree_bits_each(self.model[0], &text[0], <const Segment*>&segments[0, 0],
                                    segments.shape[0], options, &out[0])
+
+
+    def encode(self, const uint8_t[::1] document):
+        """Payload of ``document``."""
+        cdef vector[uint8_t] payload
+        cdef const uint8_t* start = &document[0] if document.shape[0] else NULL
+        with nogil:
+            payload = context_tree_encode(self.model[0], bytes_view(start, document.shape[0]))
+        return PyBytes_FromStringAndSize(<const char*>payload.data(), payload.size())
+
+    def byte_bits(self, const uint8_t[::1] document, double[::1] out):
+        """Bits of each byte given those before it, into ``out``."""
+        if out.shape[0] != document.shape[0]:
+            raise ValueError("out: one place for each byte")
+        if document.shape[0] == 0:
+            return
+        with nogil:
+            context_tree_byte_bits(self.model[0], bytes_view(&document[0], document.shape[0]), &out[0])
+
+    def decode(self, const uint8_t[::1] payload, Py_ssize_t num_bytes):
+        """The document of ``num_bytes`` bytes whose payload this is."""
+        cdef bytes document = PyBytes_FromStringAndSize(NULL, num_bytes)
+        cdef uint8_t* start = <uint8_t*><char*>document
+        cdef const uint8_t* data = &payload[0] if payload.shape[0] else NULL
+        cdef size_t position = 0
+        cdef cbool whole
+        with nogil:
+            whole = context_tree_decode(self.model[0], bytes_view(data, payload.shape[0]),
+                                        bytes_span(start, num_bytes), position)
+        if not whole:
+            raise CorruptStreamError(
+                f"context-tree payload: damaged at or before byte {position:,} of {payload.shape[0]:,}"
+            )
+        return document
 
 
 cdef ContextTreeOptions _options(int threads, uint64_t memory, Job job):

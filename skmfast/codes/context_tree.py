@@ -107,9 +107,13 @@ class ContextTree:
         per_document: bool = False,
         threads: int | None = None,
         memory: int | None = None,
+        per_byte: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> CodeLengths:
         """Code lengths of ``documents``; see `Code.lengths`.
+
+        With ``per_byte`` also the bits of every byte given those before it, by the adaptive coder, on one
+        thread and far slower; each document is then coded alone.
 
         Under a ``memory`` limit (default: half of what is free) the contexts are taken by ranges of their
         last bytes, one range a pass; the result is the same.
@@ -121,12 +125,15 @@ class ContextTree:
         """
         counts = self.count(documents)
         sizes = np.array([len(data) for _, data in counts.parts], dtype=np.int64)
+        if per_byte and not per_document and len(documents) > 1:
+            raise ValueError("per_byte: several documents can only be predicted in sequence with per_document")
         each = self._run(counts, per_document, threads, memory, progress)
         return CodeLengths(
             bits=float(each.sum()),
             num_bytes=counts.num_bytes,
             document_bytes=sizes,
             per_document=each if per_document else None,
+            per_byte=self._byte_bits(documents) if per_byte else None,
             metadata=describe(self, per_document=per_document),
         )
 
@@ -161,6 +168,39 @@ class ContextTree:
             metadata=describe(self, per_document=False),
         )
 
+    def encode(self, document: bytes) -> bytes:
+        """Payload of ``document``: its code length, rounded up to bytes.
+
+        Bit by bit and on one thread, about a hundred times slower than counting; the tree takes some 500
+        bytes of memory for each byte of text.
+
+        Raises
+        ------
+        ValueError
+            If the document is 2 GiB or larger.
+        """
+        _check_size(len(document))
+        return self._model.encode(np.frombuffer(document, dtype=np.uint8))
+
+    def decode(self, payload: bytes, num_bytes: int) -> bytes:
+        """The ``num_bytes`` bytes whose payload this is, on any processor.
+
+        Raises
+        ------
+        CorruptStreamError
+            If the payload is not one that `encode` writes for so many bytes.
+        """
+        _check_size(num_bytes)
+        return self._model.decode(np.frombuffer(payload, dtype=np.uint8), num_bytes)
+
+    def _byte_bits(self, documents: Sequence[bytes | memoryview]) -> npt.NDArray[np.float64]:
+        """Bits of each byte of each document, joined."""
+        bits = [np.zeros(len(document)) for document in documents]
+        for document, out in zip(documents, bits, strict=True):
+            _check_size(len(document))
+            self._model.byte_bits(np.frombuffer(document, dtype=np.uint8), out)
+        return np.concatenate(bits) if bits else np.zeros(0)
+
     def _run(
         self,
         counts: ContextTreeCounts,
@@ -185,6 +225,12 @@ class ContextTree:
             return out
 
         return _watched(compute, job, counts.num_bytes, progress)
+
+
+def _check_size(num_bytes: int) -> None:
+    """Refuses what the adaptive coder cannot number."""
+    if not 0 <= num_bytes < 1 << 31:
+        raise ValueError(f"context-tree: a stream of {num_bytes:,} bytes; at most 2^31 - 1 are possible")
 
 
 def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None) -> int:
