@@ -1,0 +1,37 @@
+import numpy as np
+import numpy.typing as npt
+
+MAX_DEPTH: int
+PADDING: int
+
+def adaptive_memory(size: int) -> int: ...
+def least_memory(threads: int) -> int: ...
+
+class Job:
+    @property
+    def done(self) -> int: ...
+    def cancel(self) -> None: ...
+
+class TreeModel:
+    depth: int
+    def __init__(self, depth: int) -> None: ...
+    def bits(
+        self,
+        text: npt.NDArray[np.uint8],
+        segments: npt.NDArray[np.uint64],
+        threads: int,
+        memory: int,
+        job: Job,
+    ) -> float: ...
+    def bits_each(
+        self,
+        text: npt.NDArray[np.uint8],
+        segments: npt.NDArray[np.uint64],
+        threads: int,
+        memory: int,
+        job: Job,
+        out: npt.NDArray[np.float64],
+    ) -> None: ...
+    def encode(self, document: npt.NDArray[np.uint8]) -> bytes: ...
+    def byte_bits(self, document: npt.NDArray[np.uint8], out: npt.NDArray[np.float64]) -> None: ...
+    def decode(self, payload: npt.NDArray[np.uint8], num_bytes: int) -> bytes: ...
