@@ -212,7 +212,9 @@ class AdaptiveTree {
     const Node& above = nodes_[path_[deepest_]];
     if (above.depth < shared) split(position, shared);
     for (int level = 0; level <= deepest_; ++level) {
-      const auto* slots = reinterpret_cast<const char*>(slots_.at(nodes_[path_[level]].first_slot));
+      const Node& node = nodes_[path_[level]];
+      if (node.slot_count == 0) continue;
+      const auto* slots = reinterpret_cast<const char*>(slots_.at(node.first_slot));
       for (int line = 0; line < 4; ++line) __builtin_prefetch(slots + 64 * line);
     }
     const int depth = nodes_[path_[deepest_]].depth;
