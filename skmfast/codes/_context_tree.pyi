@@ -35,3 +35,23 @@ class TreeModel:
     def encode(self, document: npt.NDArray[np.uint8]) -> bytes: ...
     def byte_bits(self, document: npt.NDArray[np.uint8], out: npt.NDArray[np.float64]) -> None: ...
     def decode(self, payload: npt.NDArray[np.uint8], num_bytes: int) -> bytes: ...
+
+class CtwModel:
+    def __init__(self, depth: int, estimator: float, stop: float) -> None: ...
+    def bits(
+        self,
+        text: npt.NDArray[np.uint8],
+        segments: npt.NDArray[np.uint64],
+        threads: int,
+        memory: int,
+        job: Job,
+    ) -> float: ...
+    def bits_each(
+        self,
+        text: npt.NDArray[np.uint8],
+        segments: npt.NDArray[np.uint64],
+        threads: int,
+        memory: int,
+        job: Job,
+        out: npt.NDArray[np.float64],
+    ) -> None: ...

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Code lengths of context trees: binding of csrc's context_tree.hpp.
+"""Code lengths of context trees: binding of csrc's context_tree.hpp and ctw.hpp.
 
 Check, allocate, one call without the GIL, return.
 """
@@ -43,6 +43,16 @@ cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
                              const ContextTreeOptions&) except +
     void context_tree_bits_each(const CTreeModel&, const uint8_t*, const Segment*, size_t,
                                 const ContextTreeOptions&, double*) except +
+
+cdef extern from "skm/ctw.hpp" namespace "skm" nogil:
+    cdef struct CtwParameters:
+        int depth
+        double estimator
+        double stop
+    double ctw_bits(const CtwParameters&, const uint8_t*, const Segment*, size_t,
+                    const ContextTreeOptions&) except +
+    void ctw_bits_each(const CtwParameters&, const uint8_t*, const Segment*, size_t,
+                       const ContextTreeOptions&, double*) except +
 
 cdef extern from "<span>" namespace "std" nogil:
     cdef cppclass bytes_view "std::span<const std::uint8_t>":
@@ -164,6 +174,43 @@ cdef class TreeModel:
                 f"context-tree payload: damaged at or before byte {position:,} of {payload.shape[0]:,}"
             )
         return document
+
+
+cdef class CtwModel:
+    """Context-tree weighting of contexts of up to ``depth`` bytes."""
+
+    cdef CtwParameters parameters
+
+    def __cinit__(self, int depth, double estimator, double stop):
+        if not 0 <= depth <= max_context_depth:
+            raise ValueError(f"depth: {depth} is not between 0 and {max_context_depth}")
+        if not 1e-6 <= estimator <= 1000:
+            raise ValueError(f"estimator: {estimator} is not between 1e-6 and 1000")
+        if not 0 <= stop <= 1:
+            raise ValueError(f"stop: {stop} is not between 0 and 1")
+        self.parameters = CtwParameters(depth, estimator, stop)
+
+    def bits(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads, uint64_t memory,
+             Job job):
+        """Bits of the segments ``[begin, end)`` of ``text``, coded as one."""
+        cdef ContextTreeOptions options = _options(threads, memory, job)
+        cdef double bits
+        _check(text, segments)
+        with nogil:
+            bits = ctw_bits(self.parameters, &text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                            options)
+        return bits
+
+    def bits_each(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads,
+                  uint64_t memory, Job job, double[::1] out):
+        """Bits of each segment, coded alone, into ``out``."""
+        cdef ContextTreeOptions options = _options(threads, memory, job)
+        _check(text, segments)
+        if out.shape[0] != segments.shape[0]:
+            raise ValueError("out: one place for each segment")
+        with nogil:
+            ctw_bits_each(self.parameters, &text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                          options, &out[0])
 
 
 cdef ContextTreeOptions _options(int threads, uint64_t memory, Job job):

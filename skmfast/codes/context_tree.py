@@ -1,4 +1,4 @@
-"""The context-tree code: every context of every length, weighted by a hidden Markov tree."""
+"""The context-tree code: contexts of every length, weighted by a hidden Markov tree or classically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes._context_tree import MAX_DEPTH, PADDING, Job, TreeModel, least_memory
+from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, Job, TreeModel, least_memory
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.settings import resolve_threads
 
@@ -21,6 +21,11 @@ Result = TypeVar("Result")
 
 # Smallest corpus, in bytes, that is worth a thread to watch over it.
 _WATCHED = 1 << 20
+
+
+# Context-tree weighting's parameters unless given.
+_CTW_ESTIMATOR = 0.15
+_CTW_STOP = 0.5
 
 
 @lru_cache(maxsize=8)
@@ -64,6 +69,23 @@ class ContextTree:
     depth : int or None
         Longest context in bytes, 0 to 64. None means no bound: the chain stands still beyond 64 bytes, so
         longer contexts say nothing new.
+    weighting : {"hidden-markov", "ctw"}
+        How contexts are weighted. "ctw" is context-tree weighting as Willems, Shtarkov and Tjalkens have
+        it: a context tree either stops at a context, whose bits then have one unknown probability, or its
+        extensions each have their own. Longer than the hidden Markov tree on real text, and lengths only:
+        no `encode`, no bits of each byte. Here None for `depth` means 64 bytes.
+    estimator : float or None
+        For "ctw": c of the Beta(c, c) prior of a context's probability, 1e-6 to 1000; 1/2 is the estimator
+        of Krichevsky and Trofimov. None means 0.15.
+    stop : float or None
+        For "ctw": probability that a tree stops at a context, given that it reaches it; 0 to 1. None
+        means 0.5.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, the weighting is unknown, or `estimator` or `stop` is given with
+        another weighting than "ctw".
 
     Notes
     -----
@@ -86,19 +108,38 @@ class ContextTree:
 
     name = "context-tree"
 
-    def __init__(self, depth: int | None = None) -> None:
+    def __init__(
+        self,
+        depth: int | None = None,
+        weighting: str = "hidden-markov",
+        estimator: float | None = None,
+        stop: float | None = None,
+    ) -> None:
         if depth is not None and not 0 <= depth <= MAX_DEPTH:
             raise ValueError(f"depth: {depth} is neither between 0 and {MAX_DEPTH} nor None")
-        self._depth = depth
-        self._model = _model(MAX_DEPTH if depth is None else depth)
+        self._parameters: dict[str, object] = {"depth": depth}
+        self._model: TreeModel | CtwModel
+        depth = MAX_DEPTH if depth is None else depth
+        if weighting == "ctw":
+            estimator = _CTW_ESTIMATOR if estimator is None else float(estimator)
+            stop = _CTW_STOP if stop is None else float(stop)
+            self._model = CtwModel(depth, estimator, stop)
+            self._parameters |= {"weighting": weighting, "estimator": estimator, "stop": stop}
+        elif weighting == "hidden-markov":
+            for name, value in (("estimator", estimator), ("stop", stop)):
+                if value is not None:
+                    raise ValueError(f"{name}: {value} is for weighting='ctw' only, not {weighting!r}")
+            self._model = _model(depth)
+        else:
+            raise ValueError(f"weighting: {weighting!r} is neither 'hidden-markov' nor 'ctw'")
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Depth."""
-        return {"depth": self._depth}
+        """Depth, and for classical weighting also `weighting`, `estimator` and `stop`."""
+        return dict(self._parameters)
 
     def __repr__(self) -> str:
-        return f"ContextTree(depth={self._depth})"
+        return f"ContextTree({', '.join(f'{name}={value!r}' for name, value in self._parameters.items())})"
 
     def lengths(
         self,
@@ -127,6 +168,8 @@ class ContextTree:
         sizes = np.array([len(data) for _, data in counts.parts], dtype=np.int64)
         if per_byte and not per_document and len(documents) > 1:
             raise ValueError("per_byte: several documents can only be predicted in sequence with per_document")
+        if per_byte:
+            self._sequential()  # refuses before the work, not after
         each = self._run(counts, per_document, threads, memory, progress)
         return CodeLengths(
             bits=float(each.sum()),
@@ -177,10 +220,10 @@ class ContextTree:
         Raises
         ------
         ValueError
-            If the document is 2 GiB or larger.
+            If the document is 2 GiB or larger, or the weighting is not the hidden Markov tree.
         """
         _check_size(len(document))
-        return self._model.encode(np.frombuffer(document, dtype=np.uint8))
+        return self._sequential().encode(np.frombuffer(document, dtype=np.uint8))
 
     def decode(self, payload: bytes, num_bytes: int) -> bytes:
         """The ``num_bytes`` bytes whose payload this is, on any processor.
@@ -191,14 +234,20 @@ class ContextTree:
             If the payload is not one that `encode` writes for so many bytes.
         """
         _check_size(num_bytes)
-        return self._model.decode(np.frombuffer(payload, dtype=np.uint8), num_bytes)
+        return self._sequential().decode(np.frombuffer(payload, dtype=np.uint8), num_bytes)
+
+    def _sequential(self) -> TreeModel:
+        """The model, if it can predict in sequence."""
+        if isinstance(self._model, TreeModel):
+            return self._model
+        raise ValueError("context-tree: weighting='ctw' gives lengths only; 'hidden-markov' also streams")
 
     def _byte_bits(self, documents: Sequence[bytes | memoryview]) -> npt.NDArray[np.float64]:
         """Bits of each byte of each document, joined."""
         bits = [np.zeros(len(document)) for document in documents]
         for document, out in zip(documents, bits, strict=True):
             _check_size(len(document))
-            self._model.byte_bits(np.frombuffer(document, dtype=np.uint8), out)
+            self._sequential().byte_bits(np.frombuffer(document, dtype=np.uint8), out)
         return np.concatenate(bits) if bits else np.zeros(0)
 
     def _run(
