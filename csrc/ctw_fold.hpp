@@ -22,7 +22,7 @@ struct CtwNode {
   bool empty;
 };
 
-/// ln P_e(a, b) of the Beta(c, c) estimator, to about 1e-15 of its size.
+/// ln P_e(a, b) of the Beta(c, c) estimator, to about 1e-13 of its size.
 class BetaEstimator {
  public:
   explicit BetaEstimator(double c);
