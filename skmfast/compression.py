@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from skmfast.codes.base import Code, DecodableCode
+from skmfast.codes.base import DecodableCode
+from skmfast.codes.registry import ENTRIES
 from skmfast.coding.container import Block, Container, Value, pack, unpack
 from skmfast.errors import CorruptStreamError, UnsupportedStreamError
 
@@ -73,9 +75,26 @@ def decompress_documents(file: bytes | memoryview) -> list[bytes]:
     return documents
 
 
-def _decoded_blocks(container: Container) -> list[bytes]:
+def _code_of(container: Container) -> DecodableCode:
+    entry = ENTRIES.get(container.code)
+    if entry is None:
+        raise UnsupportedStreamError(f"coded with {container.code!r}, a code that this build does not have")
+    module, _, attribute = entry.target.partition(":")
+    factory = getattr(importlib.import_module(module), attribute)
+    settings = ", ".join(f"{name}={value}" for name, value in container.parameters.items())
+    try:
+        code = factory(**container.parameters)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnsupportedStreamError(
+            f"coded with {container.code} ({settings}), which this build does not have: {error}"
+        ) from error
+    if not isinstance(code, DecodableCode):
+        raise UnsupportedStreamError(f"coded with {container.code!r}, which this build cannot decode")
+    return code
+
+
+def _decoded_blocks(container: Container) -> Iterator[bytes]:
     code = _code_of(container)
-    runs = []
     for number, block in enumerate(container.blocks, start=1):
         place = f"block {number} of {len(container.blocks)}, at byte {block.offset}"
         try:
@@ -84,5 +103,4 @@ def _decoded_blocks(container: Container) -> list[bytes]:
             raise CorruptStreamError(f"damaged payload in {place}: {error}") from error
         if len(run) != block.original_bytes or zlib.crc32(run) != block.original_crc:
             raise CorruptStreamError(f"damaged payload in {place}: the checksum of the decoded bytes does not match")
-        runs.append(run)
-    return runs
+        yield run
