@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CodeLengths:
     """Code lengths of a sequence of documents under one code.
 
@@ -29,6 +31,8 @@ class CodeLengths:
         Bits of each byte given those before it, for codes that predict in sequence and on request.
     metadata : mapping
         Code, parameters and settings that the figures depend on.
+    document_names : tuple of str or None
+        Where each document comes from, when it comes from files.
     """
 
     bits: float
@@ -37,11 +41,40 @@ class CodeLengths:
     per_document: npt.NDArray[np.float64] | None = None
     per_byte: npt.NDArray[np.float64] | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    document_names: tuple[str, ...] | None = None
 
     @property
     def bits_per_byte(self) -> float:
         """Total bits over total bytes; nan for an empty corpus."""
-        return self.bits / self.num_bytes if self.num_bytes else float("nan")
+        return self.bits / self.num_bytes if self.num_bytes else math.nan
+
+    def to_parquet(self, path: str | PathLike[str]) -> None:
+        """Write one row per document, or one row for a corpus coded as one, with the metadata.
+
+        Columns are those of ``skmfast codelength --out``: source, document, bytes, bits, bits_per_byte,
+        status; and ``byte_bits``, a list per row, where ``per_byte`` is known. The file appears whole or
+        not at all.
+        """
+        from skmfast.codes.rows import rows_of, write_parquet
+
+        write_parquet(path, rows_of(self), self.metadata, byte_bits=self._byte_bits())
+
+    def _byte_bits(self) -> list[npt.NDArray[np.float64]] | None:
+        """``per_byte`` cut into the rows of `to_parquet`."""
+        if self.per_byte is None:
+            return None
+        if self.per_document is None:
+            return [self.per_byte]
+        return np.split(self.per_byte, np.cumsum(self.document_bytes)[:-1])
+
+    def __repr__(self) -> str:
+        count = len(self.document_bytes)
+        documents = "1 document" if count == 1 else f"{count:,} documents"
+        how = "" if count == 1 else ", each alone" if self.per_document is not None else ", as one corpus"
+        return (
+            f"<CodeLengths {self.metadata.get('code', '?')}: {self.bits_per_byte:.4f} bits per byte,"
+            f" {self.bits:,.1f} bits for {self.num_bytes:,} bytes in {documents}{how}>"
+        )
 
 
 @runtime_checkable
@@ -81,3 +114,15 @@ class DecodableCode(Code, Protocol):
 
     def decode(self, payload: bytes, num_bytes: int) -> bytes:
         """The ``num_bytes`` bytes whose payload this is. Raises CorruptStreamError."""
+
+
+def describe(code: Code, *, per_document: bool) -> dict[str, object]:
+    """Metadata of a result: the code, its parameters, how the corpus was coded, and the version."""
+    from skmfast import __version__
+
+    return {
+        "code": code.name,
+        "parameters": dict(code.parameters),
+        "per_document": per_document,
+        "version": __version__,
+    }
