@@ -57,7 +57,7 @@ struct Interval {
 /// Integer frequencies of the 256 symbols in one context.
 ///
 /// The exact ones are q c + p of total q n + 256 p. A total past the coder's 2^31 is shifted down, each
-/// frequency on its own and to no less than 1, which costs less than 2^-20 bits a symbol.
+/// frequency on its own and to no less than 1, which costs less than 2^-20 bits a symbol on average.
 class Frequencies {
  public:
   Frequencies(const Node& node, const Arena& arena, const Parameters& parameters)

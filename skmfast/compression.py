@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 from skmfast.codes.base import DecodableCode
-from skmfast.codes.registry import ENTRIES
+from skmfast.codes.registry import ENTRIES, code_from
 from skmfast.coding.container import Block, Container, Value, pack, unpack
 from skmfast.errors import CorruptStreamError, UnsupportedStreamError
 
@@ -16,9 +15,7 @@ BLOCK_BYTES = 1 << 30
 """Longest run of bytes that one payload codes: bounds what a decoder must hold at once."""
 
 
-def compress(
-    data: bytes | Sequence[bytes], code: DecodableCode, *, block_bytes: int = BLOCK_BYTES
-) -> bytes:
+def compress(data: bytes | Sequence[bytes], code: DecodableCode, *, block_bytes: int = BLOCK_BYTES) -> bytes:
     """A self-contained file that `decompress` turns back into ``data``.
 
     Parameters
@@ -76,14 +73,11 @@ def decompress_documents(file: bytes | memoryview) -> list[bytes]:
 
 
 def _code_of(container: Container) -> DecodableCode:
-    entry = ENTRIES.get(container.code)
-    if entry is None:
+    if container.code not in ENTRIES:
         raise UnsupportedStreamError(f"coded with {container.code!r}, a code that this build does not have")
-    module, _, attribute = entry.target.partition(":")
-    factory = getattr(importlib.import_module(module), attribute)
     settings = ", ".join(f"{name}={value}" for name, value in container.parameters.items())
     try:
-        code = factory(**container.parameters)
+        code = code_from(container.code, container.parameters)
     except (TypeError, ValueError, OverflowError) as error:
         raise UnsupportedStreamError(
             f"coded with {container.code} ({settings}), which this build does not have: {error}"
@@ -102,5 +96,7 @@ def _decoded_blocks(container: Container) -> Iterator[bytes]:
         except CorruptStreamError as error:
             raise CorruptStreamError(f"damaged payload in {place}: {error}") from error
         if len(run) != block.original_bytes or zlib.crc32(run) != block.original_crc:
-            raise CorruptStreamError(f"damaged payload in {place}: the checksum of the decoded bytes does not match")
+            raise CorruptStreamError(
+                f"damaged payload in {place}: the checksum of the decoded bytes does not match"
+            )
         yield run

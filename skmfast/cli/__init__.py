@@ -3,7 +3,7 @@
 
 def main() -> None:
     """Run the ``skmfast`` command: register every command with the app, then hand over."""
-    from skmfast.cli import codelength, codes, demo  # noqa: F401 - importing registers
+    from skmfast.cli import codelength, codes, compress, demo  # noqa: F401 - importing registers
     from skmfast.cli.app import run
 
     run()

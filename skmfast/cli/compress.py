@@ -22,7 +22,8 @@ _Force = Annotated[bool, typer.Option("--force", "-f", help="Replace the output 
 def compress(
     file: _Input,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: FILE{SUFFIX}")
+        str | None,
+        typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: FILE{SUFFIX}"),
     ] = None,
     code: Annotated[
         str, typer.Option(help="Code, such as kt:order=2; 'skmfast codes' lists them.")
@@ -51,7 +52,8 @@ def compress(
 def decompress(
     file: _Input,
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: without {SUFFIX}")
+        str | None,
+        typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: without {SUFFIX}"),
     ] = None,
     force: _Force = False,
 ) -> None:

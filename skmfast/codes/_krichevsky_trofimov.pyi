@@ -5,7 +5,8 @@ Buffer = bytes | memoryview
 CountArrays = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8], npt.NDArray[np.uint64]]
 
 MAX_ORDER: int
-MAX_FRACTION: int
+MAX_NUMERATOR: int
+MAX_DENOMINATOR: int
 MAX_STREAM_BYTES: int
 
 def count(

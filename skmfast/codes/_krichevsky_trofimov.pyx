@@ -59,12 +59,14 @@ cdef extern from "skm/krichevsky_trofimov.hpp" namespace "skm::kt" nogil:
     cbool cxx_decode "skm::kt::decode"(
         Bytes payload, const Parameters&, MutableBytes out, uint64_t* place) except +
     const int kMaxOrder
-    const uint32_t kMaxFraction
+    const uint32_t kMaxNumerator
+    const uint32_t kMaxDenominator
     const uint64_t kMaxStreamBytes
 
 
 MAX_ORDER = kMaxOrder
-MAX_FRACTION = kMaxFraction
+MAX_NUMERATOR = kMaxNumerator
+MAX_DENOMINATOR = kMaxDenominator
 MAX_STREAM_BYTES = kMaxStreamBytes
 
 
@@ -165,7 +167,9 @@ def bits(list documents, int order, uint32_t numerator, uint32_t denominator, in
     return result
 
 
-def bits_each(list documents, int order, uint32_t numerator, uint32_t denominator, int threads, uint64_t memory):
+def bits_each(
+    list documents, int order, uint32_t numerator, uint32_t denominator, int threads, uint64_t memory
+):
     """Code length in bits of each document alone."""
     cdef vector[Document] parts = documents_of(documents)
     cdef Parameters parameters = parameters_of(order, numerator, denominator)

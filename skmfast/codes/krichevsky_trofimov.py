@@ -18,8 +18,8 @@ from skmfast.errors import CorruptStreamError
 from skmfast.settings import resolve_threads
 
 MAX_ORDER: int = _kt.MAX_ORDER
-_MAX_DENOMINATOR = 4096
-_MAX_ALPHA = 256
+_MAX_DENOMINATOR: int = _kt.MAX_DENOMINATOR
+_MAX_ALPHA = _kt.MAX_NUMERATOR // _MAX_DENOMINATOR
 _FALLBACK_MEMORY = 1 << 30
 
 
@@ -216,7 +216,9 @@ class KrichevskyTrofimov:
             If the document is longer than 2^31 - 1 bytes.
         """
         if len(document) > _kt.MAX_STREAM_BYTES:
-            raise ValueError(f"a document of {len(document):,} bytes; one payload codes {_kt.MAX_STREAM_BYTES:,}")
+            raise ValueError(
+                f"a document of {len(document):,} bytes; one payload codes {_kt.MAX_STREAM_BYTES:,}"
+            )
         return _kt.encode(document, *self._settings)
 
     def decode(self, payload: bytes, num_bytes: int) -> bytes:
@@ -233,7 +235,9 @@ class KrichevskyTrofimov:
             )
         sound, document, place = _kt.decode(payload, *self._settings, num_bytes)
         if not sound:
-            raise CorruptStreamError(f"not a {self!r} payload of {num_bytes:,} bytes: damage shows at byte {place:,}")
+            raise CorruptStreamError(
+                f"not a {self!r} payload of {num_bytes:,} bytes: damage shows at byte {place:,}"
+            )
         return document
 
     @property
@@ -249,7 +253,9 @@ def _views(documents: Sequence[bytes | memoryview]) -> list[memoryview]:
         try:
             views.append(memoryview(document).cast("B"))
         except TypeError:
-            raise TypeError(f"documents[{index}]: {type(document).__name__} is not contiguous bytes") from None
+            raise TypeError(
+                f"documents[{index}]: {type(document).__name__} is not contiguous bytes"
+            ) from None
     return views
 
 

@@ -141,7 +141,8 @@ def parse(const uint8_t[::1] file):
         )
         for i in range(header.blocks.size())
     ]
-    return "ok", first_block, ((<bytes>header.code).decode("ascii"), parameters, list(header.documents), blocks)
+    code = (<bytes>header.code).decode("ascii")
+    return "ok", first_block, (code, parameters, list(header.documents), blocks)
 
 
 def write(str code, dict parameters, list documents, list blocks):

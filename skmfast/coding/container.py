@@ -102,7 +102,9 @@ def unpack(file: bytes | memoryview) -> Container:
     except UnicodeDecodeError as error:
         raise CorruptStreamError("invalid header field: a text value is not UTF-8") from error
     if fault == "unsupported_version":
-        raise UnsupportedStreamError(f"format version {view[offset]} is not supported by this build (it reads 1)")
+        raise UnsupportedStreamError(
+            f"format version {view[offset]} is not supported by this build (it reads 1)"
+        )
     if header is None:
         raise CorruptStreamError(f"{_FAULTS[fault]} at byte {offset}")
     code, parameters, documents, sizes = header

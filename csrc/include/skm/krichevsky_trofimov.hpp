@@ -17,15 +17,16 @@
 namespace skm::kt {
 
 inline constexpr int kMaxOrder = 8;
-/// Bounds of alpha's numerator and denominator: frequencies stay far from 64 bits.
-inline constexpr uint32_t kMaxFraction = 1u << 20;
+/// Bounds of alpha = numerator / denominator: frequencies stay far from 64 bits.
+inline constexpr uint32_t kMaxNumerator = 1u << 20;
+inline constexpr uint32_t kMaxDenominator = 1u << 12;
 /// Longest document that `encode` takes: counts of the adaptive model have 32 bits.
 inline constexpr uint64_t kMaxStreamBytes = (uint64_t{1} << 31) - 1;
 
 struct Parameters {
   int order = 0;             ///< bytes of context, 0 to kMaxOrder
-  uint32_t numerator = 1;    ///< of alpha, 1 to kMaxFraction
-  uint32_t denominator = 2;  ///< of alpha, 1 to kMaxFraction
+  uint32_t numerator = 1;    ///< of alpha, 1 to kMaxNumerator
+  uint32_t denominator = 2;  ///< of alpha, 1 to kMaxDenominator
 
   double alpha() const { return static_cast<double>(numerator) / denominator; }
 };
@@ -52,7 +53,7 @@ struct Counts {
   std::vector<uint64_t> counts;
 };
 
-/// Sizes of the arrays of a Counts; views of one that lives elsewhere.
+/// A Counts that lives elsewhere.
 struct CountsView {
   std::span<const Context> contexts;
   std::span<const uint8_t> symbols;
