@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from skmfast.corpora import Source
 
 _POLL_SECONDS = 0.1
-# On a terminal a long table shows its beginning; every row is in --out and in --json.
-_SHOWN_ROWS = 200
+# A longer table shows its beginning; every row is in --out and in --json.
+_SHOWN_ROWS = 1000
 
 
 class _Interrupted(BaseException):
@@ -99,7 +100,7 @@ def codelength(
         with _interrupts(), Progress("coding") as progress:
             sources = list(expand(paths))
             progress.total(sum(source.num_bytes for source in sources))
-            for row in _all_rows(sources, chosen, progress, settings):
+            for row in _in_background(_all_rows(sources, chosen, progress, settings)):
                 rows.append(row)
                 if not row.ok:
                     progress.complain(_complaint(row))
@@ -124,31 +125,35 @@ def _all_rows(
         def report(fraction: float, source: Source = source, before: int = done) -> None:
             progress.done(before + int(fraction * source.num_bytes))
 
-        rows = measure(source, code, progress=report, **settings)
-        while (row := _in_background(lambda rows=rows: next(rows, None))) is not None:  # type: ignore[misc]
-            yield row
+        yield from measure(source, code, progress=report, **settings)
         done += source.num_bytes
         progress.done(done)
 
 
-def _in_background(task: Callable[[], Any]) -> Any:
-    """Result of ``task``, run in a thread of its own so that signals are heard while the core computes."""
-    outcome: dict[str, Any] = {}
-    finished = threading.Event()
+def _in_background(rows: Iterator[Row]) -> Iterator[Row]:
+    """``rows``, made in another thread so that this one hears signals while the core computes."""
+    outcomes: SimpleQueue[Row | BaseException | None] = SimpleQueue()
 
     def work() -> None:
         try:
-            outcome["value"] = task()
+            for row in rows:
+                outcomes.put(row)
         except BaseException as error:
-            outcome["error"] = error
-        finished.set()
+            outcomes.put(error)
+        else:
+            outcomes.put(None)
 
     threading.Thread(target=work, name="skmfast-codelength", daemon=True).start()
-    while not finished.wait(_POLL_SECONDS):
-        pass
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["value"]
+    while True:
+        try:
+            outcome = outcomes.get(timeout=_POLL_SECONDS)
+        except Empty:
+            continue
+        if outcome is None:
+            return
+        if isinstance(outcome, BaseException):
+            raise outcome
+        yield outcome
 
 
 @contextlib.contextmanager
@@ -177,7 +182,9 @@ def _interrupts() -> Iterator[None]:
 
 
 def _leave(interrupted: _Interrupted, num_rows: int, out: Path | None) -> NoReturn:
-    kept = f"; the {num_rows:,} rows that were done are in {out}" if out is not None and num_rows else ""
+    kept = ""
+    if out is not None and num_rows:
+        kept = f"; {num_rows:,} {'row that was' if num_rows == 1 else 'rows that were'} done: {out}"
     complain(f"interrupted by {signal.Signals(interrupted.number).name}{kept}")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -240,39 +247,55 @@ def _print_table(rows: list[Row], code: Code) -> None:
 
     from skmfast.codes.rows import summary
 
-    screen = console(min_width=60 + max(len(row.source or "") for row in rows))
-    settings = ", ".join(f"{name}={value}" for name, value in code.parameters.items())
-    title = Text.assemble((code.name, "bold"), f" ({settings})" if settings else "")
     total = summary(rows)
-    with_documents = any(row.document is not None for row in rows)
+    failed = f"{total.num_failed:,} failed" if total.num_failed else "ok"
+    header = ["source", "document", "bytes", "bits", "bits/byte", "status"]
+    shown = [_cells(row) for row in rows[:_SHOWN_ROWS]]
+    footer = [
+        "total",
+        "",
+        f"{total.num_bytes:,}",
+        _number(total.bits, 0),
+        _number(total.bits_per_byte, 4),
+        failed,
+    ]
+    if not any(cells[1] for cells in shown):
+        for cells in (header, footer, *shown):
+            del cells[1]
+    widths = [max(map(len, column)) for column in zip(header, footer, *shown, strict=True)]
+    spaces = 3 * len(widths)
+    screen = console(min_width=sum(widths) + spaces)
+    for_source = max(screen.width - sum(widths[1:]) - spaces, 16)
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(rows) > 1)
-    table.add_column("source", overflow="ellipsis", no_wrap=True, footer="total")
-    if with_documents:
-        table.add_column("document", justify="right", no_wrap=True)
-    table.add_column("bytes", justify="right", no_wrap=True, footer=f"{total.num_bytes:,}")
-    table.add_column("bits", justify="right", no_wrap=True, footer=_number(total.bits, 1))
-    table.add_column("bits/byte", justify="right", no_wrap=True, footer=_number(total.bits_per_byte, 4))
-    table.add_column(
-        "status", no_wrap=True, footer=f"{total.num_failed:,} failed" if total.num_failed else "ok"
-    )
-    shown = rows if not screen.is_terminal else rows[:_SHOWN_ROWS]
-    for row in shown:
-        cells = [_shortened(row.source or "", screen.width - 48 - 10 * with_documents)]
-        if with_documents:
-            cells.append("" if row.document is None else str(row.document))
-        cells += ["" if row.num_bytes is None else f"{row.num_bytes:,}"]
-        cells += [_number(row.bits, 1), _number(row.bits_per_byte, 4)]
-        status = Text("ok", "green") if row.ok else Text("failed", "red")
-        table.add_row(*map(Text, cells), status)
-    screen.print(title)
+    for name, width, foot in zip(header, widths, footer, strict=True):
+        if name in ("source", "status"):
+            table.add_column(name, no_wrap=True, footer=foot)
+        else:
+            table.add_column(name, justify="right", no_wrap=True, min_width=width, footer=foot)
+    for row, cells in zip(rows, shown, strict=False):
+        cells[0] = _shortened(cells[0], for_source)
+        table.add_row(*map(Text, cells[:-1]), Text(cells[-1], "green" if row.ok else "red"))
+    settings = ", ".join(f"{name}={value}" for name, value in code.parameters.items())
+    screen.print(Text.assemble((code.name, "bold"), f" ({settings})" if settings else ""))
     screen.print(table)
     if len(shown) < len(rows):
         screen.print(f"{len(rows) - len(shown):,} more rows; --out or --json gives them all.")
 
 
+def _cells(row: Row) -> list[str]:
+    return [
+        row.source or "",
+        "" if row.document is None else str(row.document),
+        "" if row.num_bytes is None else f"{row.num_bytes:,}",
+        _number(row.bits, 0),
+        _number(row.bits_per_byte, 4),
+        "ok" if row.ok else "failed",
+    ]
+
+
 def _shortened(name: str, width: int) -> str:
     """The name with its beginning cut: the end tells files apart."""
-    width = max(width, 16)
     return name if len(name) <= width else "…" + name[-(width - 1) :]
 
 

@@ -42,6 +42,6 @@ def codes(
     screen = console(min_width=120)
     screen.print(table)
     screen.print(
-        "Write code:parameter=value,parameter=value, as in context-tree:depth=12; the main parameter of a\n"
-        "peer needs no name, as in zstd:19 or xz:9e."
+        "Write code:parameter=value,parameter=value, as in context-tree:depth=12. The main\n"
+        "parameter needs no name: zstd:19, xz:9e."
     )

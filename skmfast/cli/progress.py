@@ -34,21 +34,22 @@ class Progress:
                 BarColumn,
                 DownloadColumn,
                 TextColumn,
-                TimeElapsedColumn,
                 TimeRemainingColumn,
                 TransferSpeedColumn,
             )
             from rich.progress import Progress as Bar
+            from rich.table import Column
 
             self._bar = Bar(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+                BarColumn(bar_width=None, table_column=Column(ratio=1)),
+                DownloadColumn(table_column=Column(no_wrap=True)),
+                TransferSpeedColumn(table_column=Column(no_wrap=True)),
+                TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+                TextColumn("left"),
                 console=Console(stderr=True),
                 transient=True,
+                expand=True,
             )
             self._bar.start()
             self._task = self._bar.add_task(self._verb, total=None)

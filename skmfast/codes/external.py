@@ -14,11 +14,11 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from skmfast.codes.base import CodeLengths, describe
+from skmfast.corpora.decompression import ZSTD_PIECE
 from skmfast.errors import CorruptStreamError
 from skmfast.settings import resolve_threads
 
 _PIECE = 1 << 20
-_ZSTD_PIECE = 2048  # as in skmfast.corpora.decompression: bounds what one call can return
 _ZSTD_WINDOW_LOG = 27  # the widest window of levels up to 22, and the widest that zstd reads unasked
 _XZ_MEMORY_LIMIT = 1 << 28  # reading preset 9 takes 65 MiB; a forged header can ask for 4 GiB
 
@@ -315,7 +315,7 @@ class Zstd:
         stream = zstandard.ZstdDecompressor(max_window_size=window).decompressobj()
         document = bytearray()
         num_unused = 0
-        for piece in _pieces(memoryview(payload), _ZSTD_PIECE):
+        for piece in _pieces(memoryview(payload), ZSTD_PIECE):
             if stream.eof:
                 num_unused += len(piece)
                 continue

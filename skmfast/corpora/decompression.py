@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 # A zstd block of 4 bytes can stand for 128 KiB: a small piece of input keeps what one call returns below
-# 64 MiB, however hostile the file.
-_ZSTD_PIECE = 2048
+# 16 MiB, however hostile the file.
+ZSTD_PIECE = 512
 # `zstd --long=31` is the widest window of the format.
 _ZSTD_MAX_WINDOW = 1 << 31
 
@@ -63,12 +63,16 @@ class _Gzip(_Decompressing):
         self._stream = gzip.GzipFile(fileobj=_Counted(self), mode="rb")
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
         try:
-            return self._stream.readinto(buffer)
+            # Not readinto: what comes before damage is given before the damage is met.
+            piece = self._stream.read1(len(target))
         except EOFError:
             raise self._error("truncated gzip data") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise self._error(f"broken gzip data ({error})") from None
+        target[: len(piece)] = piece
+        return len(piece)
 
 
 class _Counted(io.RawIOBase):
@@ -114,7 +118,7 @@ class _Zstd(_Decompressing):
 
     def _advance(self) -> bool:
         """Decompress one more piece; False at the proper end of the file."""
-        piece = self._input or self._take(_ZSTD_PIECE)
+        piece = self._input or self._take(ZSTD_PIECE)
         self._input = b""
         if not piece:
             if self._frame is not None:
@@ -128,7 +132,8 @@ class _Zstd(_Decompressing):
         try:
             self._output = memoryview(self._frame.decompress(piece))
         except self._library.ZstdError as error:
-            raise self._error(f"broken zstd data ({error})") from None
+            what = str(error).removeprefix("zstd decompressor error: ")
+            raise self._error(f"broken zstd data ({what})") from None
         if self._frame.eof:
             self._input = self._frame.unused_data
             self._frame = None

@@ -62,7 +62,7 @@ def json_lines(
 
 def _text_of_record(line: bytes, field: str) -> bytes:
     try:
-        record = json.loads(line.decode())
+        record = json.loads(line.decode().rstrip("\r\n"))
     except UnicodeDecodeError as error:
         raise CorpusError(f"not UTF-8 at byte {error.start} of the line") from None
     except json.JSONDecodeError as error:

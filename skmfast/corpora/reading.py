@@ -6,7 +6,6 @@ import glob
 import mmap
 import os
 import stat
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,8 +182,7 @@ def _file(path: str) -> Source:
 
 def _open(path: str | None) -> BinaryIO:
     if path is None:
-        # A duplicate of the descriptor: closing it leaves standard input open.
-        return open(os.dup(sys.stdin.fileno()), "rb")
+        return open(0, "rb", closefd=False)
     return open(path, "rb")
 
 

@@ -1,0 +1,5 @@
+"""``python -m skmfast`` is the ``skmfast`` command."""
+
+from skmfast.cli import main
+
+main()
