@@ -14,19 +14,18 @@ std::uint8_t* encode(const Symbol* symbols, std::size_t rounds, const std::uint3
       *impossible = true;
       return end;
     }
-    std::uint32_t& state = states[i % kRansWays];
-    state = rans_put(state, entry, bits, &end);
+    states[i % kRansWays] = rans_put(states[i % kRansWays], entry, bits, &end);
   }
   return end;
 }
 
-/// state' after one symbol: freq * (state >> bits) + rank, and a word when that is below kRansLow.
-inline std::uint32_t renormalised(std::uint32_t state, const std::uint8_t** words) {
-  // Read whether needed or not: the loop's guard covers it, and there is no branch to mispredict.
-  const bool low = state < kRansLow;
-  const std::uint32_t refilled = state << 16 | rans_load(*words);
-  *words += low ? 2 : 0;
-  return low ? refilled : state;
+/// A state below kRansLow takes a word. The word is read whether needed or not (the loop's guard covers
+/// it): whether it is due is a coin toss, and a branch would be mispredicted half the time.
+inline std::uint32_t refilled(std::uint32_t state, const std::uint8_t** words) {
+  const unsigned low = state < kRansLow;
+  const std::uint32_t word = rans_load(*words) & (0 - low);
+  *words += 2 * low;
+  return state << (16 * low) | word;
 }
 
 const std::uint8_t* decode_packed(const std::uint32_t* slots, const std::uint8_t*, unsigned,
@@ -40,7 +39,7 @@ const std::uint8_t* decode_packed(const std::uint32_t* slots, const std::uint8_t
       const std::uint32_t state = states[way];
       const std::uint32_t slot = slots[state & 0xFFF];
       *symbols++ = static_cast<std::uint8_t>(slot);
-      states[way] = renormalised(((slot >> 8 & 0xFFF) + 1) * (state >> 12) + (slot >> 20), &words);
+      states[way] = refilled(((slot >> 8 & 0xFFF) + 1) * (state >> 12) + (slot >> 20), &words);
     }
   }
   *done = round;
@@ -59,7 +58,7 @@ const std::uint8_t* decode(const std::uint32_t* slots, const std::uint8_t* slot_
       const std::uint32_t at = state & mask;
       const std::uint32_t slot = slots[at];
       __builtin_memcpy(symbols++, slot_symbols + at * sizeof(Symbol), sizeof(Symbol));
-      states[way] = renormalised((slot & 0xFFFF) * (state >> bits) + (slot >> 16), &words);
+      states[way] = refilled((slot & 0xFFFF) * (state >> bits) + (slot >> 16), &words);
     }
   }
   *done = round;

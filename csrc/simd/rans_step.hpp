@@ -13,18 +13,18 @@ inline std::uint16_t rans_load(const std::uint8_t* word) noexcept {
   return static_cast<std::uint16_t>(word[0] | word[1] << 8);
 }
 
-/// entry = freq | cum << 16, freq > 0. Writes at most one word below *end.
+/// entry = freq | cum << 16, freq > 0. Stores one word below *end, which moves only if it counts.
 inline std::uint32_t rans_put(std::uint32_t state, std::uint32_t entry, unsigned bits,
                               std::uint8_t** end) noexcept {
   const std::uint32_t freq = entry & 0xFFFF;
   // Beyond this the state would leave [kRansLow, 2^32); written so that freq = 2^bits stays in 32 bits.
   const std::uint32_t most = (freq << (32 - bits)) - 1;
-  if (state > most) {
-    *end -= 2;
-    (*end)[0] = static_cast<std::uint8_t>(state);
-    (*end)[1] = static_cast<std::uint8_t>(state >> 8);
-    state >>= 16;
-  }
+  // Whether a word is due is a coin toss: it is always stored, and counted without a branch.
+  const unsigned full = state > most;
+  (*end)[-2] = static_cast<std::uint8_t>(state);
+  (*end)[-1] = static_cast<std::uint8_t>(state >> 8);
+  *end -= 2 * full;
+  state >>= 16 * full;
   return ((state / freq) << bits) + state % freq + (entry >> 16);
 }
 

@@ -143,7 +143,7 @@ class RangeEncoder {
 
 class RangeDecoder {
  public:
-  explicit RangeDecoder(std::span<const std::uint8_t> message) noexcept
+  explicit RangeDecoder(std::span<const std::uint8_t> message = {}) noexcept
       : data_(message.data()), size_(message.size()) {
     code_ = peek();
     position_ = 8;

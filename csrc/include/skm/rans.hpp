@@ -33,6 +33,8 @@ inline constexpr std::size_t kRansMaxSymbols = 65536;
 /// impossible) to every value a symbol can have, so that no symbol needs a check of its own.
 class RansEncoderTable {
  public:
+  RansEncoderTable() = default;  // of no use until assigned to
+
   /// `freqs` add up to 2^bits, bits <= kRansMaxBits, at most kRansMaxSymbols of them (256 for uint8
   /// symbols). Allocates; may throw std::bad_alloc.
   template <typename Symbol>
@@ -47,12 +49,14 @@ class RansEncoderTable {
   RansEncoderTable(std::span<const std::uint32_t> freqs, unsigned bits, std::size_t padded);
 
   std::vector<std::uint32_t> entries_;
-  unsigned bits_;
+  unsigned bits_ = kRansMinBits;
 };
 
 /// Decoder's view: what each of the 2^bits slots stands for.
 class RansDecoderTable {
  public:
+  RansDecoderTable() = default;  // of no use until assigned to
+
   /// As for RansEncoderTable. Allocates; may throw std::bad_alloc.
   template <typename Symbol>
   static RansDecoderTable build(std::span<const std::uint32_t> freqs, unsigned bits) {
@@ -71,7 +75,7 @@ class RansDecoderTable {
 
   std::vector<std::uint32_t> slots_;
   std::vector<std::uint8_t> symbols_;  // of symbol_size bytes each, and padding for 32-bit loads
-  unsigned bits_;
+  unsigned bits_ = kRansMinBits;
 };
 
 /// Bytes that rans_encode may need for `count` symbols, whatever they are.
