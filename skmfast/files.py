@@ -5,27 +5,32 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` under a temporary name beside ``path``, then rename: no reader sees half of it.
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A binary file to write, which becomes ``path`` when the block ends without an exception.
 
-    The name ``path`` is replaced if it exists; then its permissions stay.
+    It is written under a temporary name beside ``path`` and renamed, so that no reader sees half of it. A
+    file that is replaced hands on its permissions; a link is written through.
 
     Raises
     ------
     OSError
         If the folder or the disk does not let it; ``path`` is then as it was.
     """
-    # A link is written through, not replaced by a file.
     target = Path(path).resolve()
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    # A name may have 255 bytes; the temporary one is longer than its target's.
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        # mkstemp keeps its file private; a result is as readable as any other new file.
         os.chmod(temporary, target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:

@@ -102,10 +102,10 @@ def _read(file: str) -> bytes:
 
 
 def _write(target: str, data: bytes) -> None:
-    from skmfast.files import write_whole
+    from skmfast.files import whole_file
 
     if target == "-":
         sys.stdout.buffer.write(data)
         return
-    with _failures(target):
-        write_whole(target, data)
+    with _failures(target), whole_file(target) as file:
+        file.write(data)

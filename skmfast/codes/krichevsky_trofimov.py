@@ -94,10 +94,15 @@ class KrichevskyTrofimov:
 
     Examples
     --------
-    The same as, with numpy, summing ``-log2((count + 0.5) / (total + 128))`` over the bytes in sequence:
+    >>> code = KrichevskyTrofimov(order=0)
+    >>> round(code.lengths([b"aba"]).bits, 6)
+    22.448633
 
-    >>> round(KrichevskyTrofimov(order=0).lengths([b"aaaa"]).bits, 6)
-    18.260872
+    The same from the definition: the first a and b are new, the second a was seen once.
+
+    >>> from math import log2
+    >>> round(-log2(0.5 / 128) - log2(0.5 / 129) - log2(1.5 / 130), 6)
+    22.448633
     """
 
     name = "kt"
