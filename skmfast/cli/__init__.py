@@ -1,9 +1,15 @@
 """The command line. Nothing heavy is imported before a command runs: ``--help`` answers at once."""
 
+import importlib
+
+# Modules of this package; importing one registers its commands with skmfast.cli.app.
+MODULES = ("codelength", "codes", "compress", "demo")
+
 
 def main() -> None:
-    """Run the ``skmfast`` command: register every command with the app, then hand over."""
-    from skmfast.cli import codelength, codes, compress, demo  # noqa: F401 - importing registers
+    """Run the ``skmfast`` command."""
     from skmfast.cli.app import run
 
+    for name in MODULES:
+        importlib.import_module(f"skmfast.cli.{name}")
     run()

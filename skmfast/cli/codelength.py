@@ -39,8 +39,8 @@ def codelength(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders (without hidden files), globs, or - for standard input. .jsonl and .parquet"
-            " hold many documents, any other file is one; each also as .gz or .zst."
+            help="Files, folders (without hidden files), globs, URLs, or - for standard input. .jsonl and"
+            " .parquet hold many documents, any other file is one; each also as .gz or .zst."
         ),
     ],
     code: Annotated[
@@ -94,11 +94,14 @@ def codelength(
     if out is not None and not os.access(out.parent, os.W_OK):
         fail(f"--out {out}: the folder does not exist or cannot be written to")
 
+    sources = list(expand(paths))
+    if out is not None and any(_same_file(source.path, out) for source in sources):
+        fail(f"--out {out}: is one of the inputs")
+
     rows: list[Row] = []
     interrupted: _Interrupted | None = None
     try:
         with _interrupts(), Progress("coding") as progress:
-            sources = list(expand(paths))
             progress.total(sum(source.num_bytes for source in sources))
             for row in _in_background(_all_rows(sources, chosen, progress, settings)):
                 rows.append(row)
@@ -113,6 +116,13 @@ def codelength(
         raise typer.Exit(FAILED)
 
 
+def _same_file(path: str | None, out: Path) -> bool:
+    try:
+        return path is not None and os.path.samefile(path, out)
+    except (OSError, ValueError):
+        return False
+
+
 def _all_rows(
     sources: list[Source], code: Code, progress: Progress, settings: dict[str, Any]
 ) -> Iterator[Row]:
@@ -125,7 +135,12 @@ def _all_rows(
         def report(fraction: float, source: Source = source, before: int = done) -> None:
             progress.done(before + int(fraction * source.num_bytes))
 
-        yield from measure(source, code, progress=report, **settings)
+        coded = 0
+        for row in measure(source, code, progress=report, **settings):
+            yield row
+            # Decompressed bytes run ahead of those on disk.
+            coded = min(coded + (row.num_bytes or 0), source.num_bytes)
+            progress.done(done + coded)
         done += source.num_bytes
         progress.done(done)
 

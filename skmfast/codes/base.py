@@ -102,6 +102,9 @@ class Code(Protocol):
         With ``per_document`` each document is coded alone; without, the corpus is coded as one:
         statistics are shared and contexts start anew at each document. ``memory`` bounds the working
         memory in bytes; ``threads=None`` uses every core the process may run on.
+
+        A code that takes long may also take ``progress``, a function told the fraction done (from any
+        thread, a few times a second at most): the command line passes it where the signature has it.
         """
 
 

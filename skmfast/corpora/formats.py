@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PIECE = 1 << 20
 _ROWS_PER_BATCH = 1024
 _SHOWN_NAMES = 20
+_TEXTUAL = {"string", "large_string", "string_view", "binary", "large_binary", "binary_view"}
 
 
 def whole(stream: BinaryIO, max_bytes: int | None) -> bytes:
@@ -128,18 +129,7 @@ def _as_binary(values: pyarrow.Array[Any], column: str) -> pyarrow.Array[Any]:
     kind = values.type
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
-    if not any(
-        is_kind(values.type)
-        for is_kind in (
-            pa.types.is_string,
-            pa.types.is_large_string,
-            pa.types.is_string_view,
-            pa.types.is_binary,
-            pa.types.is_large_binary,
-            pa.types.is_binary_view,
-            pa.types.is_fixed_size_binary,
-        )
-    ):
+    if str(values.type) not in _TEXTUAL and not pa.types.is_fixed_size_binary(values.type):
         raise CorpusError(f"column {column!r} holds {kind}, not strings or binary")
     return values.cast(pa.large_binary())
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from skmfast.corpora import formats
+from skmfast.corpora import formats, remote
 from skmfast.corpora.decompression import COMPRESSIONS, decompressed
 from skmfast.corpora.documents import Document, Failure
 from skmfast.errors import CorpusError
@@ -59,13 +59,14 @@ class Source:
         if self.error is not None:
             yield Failure(self.name, None, self.error)
             return
-        suffix, compression = _suffixes(self.path or "")
+        path, far = self.path, self.path is not None and _is_remote(self.path)
+        suffix, compression = _suffixes(path or "")
+        kind = format or _SUFFIXES.get(suffix, "raw")
         try:
-            kind = format or _SUFFIXES.get(suffix, "raw")
-            if kind == "raw" and compression is None and self.path is not None:
-                yield self._only(_contents(self.path, max_document_bytes))
+            if kind == "raw" and compression is None and path is not None and not far:
+                yield self._only(_contents(path, max_document_bytes))
                 return
-            with _open(self.path) as file, decompressed(file, compression) as stream:
+            with _open(path) as file, decompressed(file, compression) as stream:
                 if kind == "jsonl":
                     yield from formats.json_lines(stream, self.name, field, max_document_bytes)
                 elif kind == "parquet":
@@ -76,6 +77,11 @@ class Source:
             yield Failure(self.name, None, str(error))
         except OSError as error:
             yield Failure(self.name, None, f"cannot be read: {error.strerror or error}")
+        except Exception as error:
+            if not far:
+                raise
+            # Each remote file system has exceptions of its own.
+            yield Failure(self.name, None, f"cannot be read: {error}")
 
     def _only(self, data: bytes | memoryview) -> Document | Failure:
         return Document(self.name, 0, data) if len(data) else Failure(self.name, None, "empty: 0 bytes")
@@ -95,7 +101,7 @@ def read(
     ----------
     paths : path or iterable of paths
         A file; a folder, read recursively in sorted order without hidden files; a glob pattern (``**``
-        crosses folders); or ``"-"`` for standard input.
+        crosses folders); a URL of any of these, as fsspec reads it; or ``"-"`` for standard input.
     field : str
         Field of each JSON Lines record that holds the text.
     column : str
@@ -141,6 +147,8 @@ def expand(paths: Paths) -> Iterator[Source]:
         text = os.fspath(path)
         if text == "-":
             yield Source("-", None)
+        elif _is_remote(text):
+            yield from _remote(text)
         elif os.path.isdir(text):
             yield from _folder(text)
         elif not os.path.lexists(text) and glob.has_magic(text):
@@ -171,6 +179,14 @@ def _folder(folder: str) -> Iterator[Source]:
         yield Source(_printable(folder), folder, error="holds no files")
 
 
+def _remote(url: str) -> Iterator[Source]:
+    try:
+        for name, num_bytes in remote.expand_url(url):
+            yield Source(name, name, num_bytes)
+    except CorpusError as error:
+        yield Source(url, url, error=str(error))
+
+
 def _file(path: str) -> Source:
     try:
         return Source(_printable(path), path, num_bytes=os.stat(path).st_size)
@@ -183,7 +199,13 @@ def _file(path: str) -> Source:
 def _open(path: str | None) -> BinaryIO:
     if path is None:
         return open(0, "rb", closefd=False)
+    if _is_remote(path):
+        return remote.open_url(path)
     return open(path, "rb")
+
+
+def _is_remote(path: str) -> bool:
+    return remote.is_url(path) and not os.path.lexists(path)
 
 
 def _contents(path: str, max_document_bytes: int | None) -> bytes | memoryview:

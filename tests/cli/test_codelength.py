@@ -1,5 +1,6 @@
 """``skmfast codelength`` as a user runs it: in a process of its own."""
 
+import contextlib
 import json
 import os
 import pty
@@ -167,6 +168,13 @@ def test_usage(arguments, message):
     assert done.stdout == ""
 
 
+def test_an_input_is_not_overwritten(corpus):
+    done = run("codelength", corpus, "--code", "uniform", "--out", corpus / "c.txt")
+    assert done.returncode == 2
+    assert done.stderr == f"skmfast: --out {corpus}/c.txt: is one of the inputs\n"
+    assert (corpus / "c.txt").read_bytes() == TEXT[:100]
+
+
 def test_wrong_instruction_set_is_usage():
     done = run("codes", SKMFAST_ISA="sse9")
     assert done.returncode == 2
@@ -192,22 +200,22 @@ def test_a_reader_that_goes_away(corpus):
 
 def on_terminal(*arguments, columns=80):
     """What the command writes to a terminal, standard error included."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ.update(COLUMNS=str(columns), LINES="24", TERM="xterm")
-        os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])
+    terminal, other_end = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=other_end,
+        stdout=other_end,
+        stderr=other_end,
+        env={**os.environ, "COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"},
+    )
+    os.close(other_end)
     written = b""
-    while True:
-        try:
-            piece = os.read(terminal, 1 << 16)
-        except OSError:
-            break
-        if not piece:
-            break
-        written += piece
+    # Linux reports the other end's closing as an error.
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 1 << 16):
+            written += piece
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), written.decode()
+    return process.wait(), written.decode()
 
 
 def test_on_a_terminal_there_is_a_bar_and_no_line_is_too_long(corpus):

@@ -1,5 +1,6 @@
 """The app itself, ``codes`` and ``demo``."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -8,11 +9,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from skmfast import __version__
-from skmfast.cli import codelength, codes, demo  # noqa: F401 - importing registers
+from skmfast import __version__, cli
+from skmfast.cli import demo
 from skmfast.cli.app import app
 from skmfast.codes.registry import ENTRIES, parameters_of
 
+for module in cli.MODULES:
+    importlib.import_module(f"skmfast.cli.{module}")
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 

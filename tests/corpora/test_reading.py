@@ -70,6 +70,7 @@ def test_json_lines(tmp_path, suffix):
         pa.large_string(),
         pa.binary(),
         pa.large_binary(),
+        pa.string_view(),
         pa.dictionary(pa.int32(), pa.string()),
     ],
     ids=str,

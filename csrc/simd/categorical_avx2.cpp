@@ -1,0 +1,183 @@
+// Logit kernels, 8 entries at a time. Entries past the end of a row are read as -inf, of weight zero.
+#include "categorical.hpp"
+#include "skm/fixed_exp.hpp"
+
+#include <immintrin.h>
+
+namespace skm {
+namespace {
+
+constexpr std::size_t kLanes = 8;
+
+inline __m256 load(const float* p) { return _mm256_loadu_ps(p); }
+
+inline __m256 load(const std::uint16_t* p) {
+  const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+inline float fill_of(const float*) { return -__builtin_inff(); }
+inline std::uint16_t fill_of(const std::uint16_t*) { return 0xFF80; }
+
+template <class T>
+inline __m256 load_part(const T* p, std::size_t count, T fill) {
+  T part[kLanes];
+  for (std::size_t k = 0; k < kLanes; ++k) part[k] = k < count ? p[k] : fill;
+  return load(part);
+}
+
+// exp_weight of fixed_exp.hpp. Its 16-bit operands stand in the upper halves of the 32-bit lanes.
+struct Exponential {
+  explicit Exponential(float largest)
+      : max(_mm256_set1_ps(largest)),
+        scale(_mm256_set1_ps(kExpScale)),
+        first(_mm256_load_si256(reinterpret_cast<const __m256i*>(kExpBase))),
+        second(_mm256_load_si256(reinterpret_cast<const __m256i*>(kExpBase + 8))),
+        linear(_mm256_set1_epi32(static_cast<int>(kExpLinear << 16))),
+        quadratic(_mm256_set1_epi32(static_cast<int>(kExpQuadratic << 16))) {}
+
+  // The table has 16 entries and a permutation reaches 8: the index's top bit, moved to the sign,
+  // chooses between two.
+  __m256i table(__m256i t) const {
+    const __m256i index = _mm256_srli_epi32(t, 16);
+    const __m256 low = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(first, index));
+    const __m256 high = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(second, index));
+    const __m256 choice = _mm256_castsi256_ps(_mm256_slli_epi32(t, 12));
+    return _mm256_castps_si256(_mm256_blendv_ps(low, high, choice));
+  }
+
+  __m256i operator()(__m256 x) const {
+    const __m256i t = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_sub_ps(max, x), scale));
+    const __m256i start = table(t);
+    const __m256i g = _mm256_slli_epi32(t, 16);
+    const __m256i slope = _mm256_sub_epi32(linear, _mm256_mulhi_epu16(g, quadratic));
+    const __m256i fall = _mm256_mulhi_epu16(start, _mm256_mulhi_epu16(g, slope));
+    return _mm256_srlv_epi32(_mm256_sub_epi32(start, _mm256_srli_epi32(fall, 4)),
+                             _mm256_srli_epi32(t, kExpFractionBits));
+  }
+
+  __m256 max, scale;
+  __m256i first, second, linear, quadratic;
+};
+
+// Sums 32-bit lanes in 64 bits: `all` adds them in pairs as 64-bit words, modulo 2^64, `upper` adds the
+// upper ones alone; what remains of `all` without `upper` is the sum of the lower ones.
+struct LaneSum {
+  void add(__m256i w) {
+    all = _mm256_add_epi64(all, w);
+    upper = _mm256_add_epi64(upper, _mm256_srli_epi64(w, 32));
+  }
+
+  std::uint64_t total() const {
+    const __m256i lower = _mm256_sub_epi64(all, _mm256_slli_epi64(upper, 32));
+    const __m256i both = _mm256_add_epi64(lower, upper);
+    const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(half)) + static_cast<std::uint64_t>(_mm_extract_epi64(half, 1));
+  }
+
+  __m256i all = _mm256_setzero_si256();
+  __m256i upper = _mm256_setzero_si256();
+};
+
+struct Extremes {
+  void add(__m256 x) {
+    max = _mm256_max_ps(max, x);
+    magnitude = _mm256_max_epu32(
+        magnitude, _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7FFFFFFF)));
+  }
+
+  void join(const Extremes& other) {
+    max = _mm256_max_ps(max, other.max);
+    magnitude = _mm256_max_epu32(magnitude, other.magnitude);
+  }
+
+  RowSummary reduce() const {
+    alignas(32) float maxima[kLanes];
+    alignas(32) std::uint32_t magnitudes[kLanes];
+    _mm256_store_ps(maxima, max);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(magnitudes), magnitude);
+    RowSummary summary = {maxima[0], magnitudes[0]};
+    for (std::size_t k = 1; k < kLanes; ++k) {
+      summary.max = maxima[k] > summary.max ? maxima[k] : summary.max;
+      if (magnitudes[k] > summary.largest_magnitude) summary.largest_magnitude = magnitudes[k];
+    }
+    return summary;
+  }
+
+  __m256 max = _mm256_set1_ps(-__builtin_inff());
+  __m256i magnitude = _mm256_setzero_si256();
+};
+
+template <class T>
+RowSummary summarise(const T* row, std::size_t n) {
+  Extremes extremes[4];
+  std::size_t j = 0;
+  for (; j + 4 * kLanes <= n; j += 4 * kLanes) {
+    for (std::size_t k = 0; k < 4; ++k) extremes[k].add(load(row + j + k * kLanes));
+  }
+  for (; j + kLanes <= n; j += kLanes) extremes[0].add(load(row + j));
+  // The first entry fills the last vector: -inf would count as an entry of the row.
+  if (j < n) extremes[1].add(load_part(row + j, n - j, row[0]));
+  extremes[0].join(extremes[1]);
+  extremes[2].join(extremes[3]);
+  extremes[0].join(extremes[2]);
+  return extremes[0].reduce();
+}
+
+template <class T>
+inline void prefetch(const T* next, std::size_t j) {
+  if (next != nullptr) _mm_prefetch(reinterpret_cast<const char*>(next + j), _MM_HINT_T1);
+}
+
+template <class T>
+std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next) {
+  const Exponential weight(max);
+  LaneSum sums;
+  std::size_t j = 0;
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
+    prefetch(next, j);
+    sums.add(weight(load(row + j)));
+    sums.add(weight(load(row + j + kLanes)));
+  }
+  for (; j + kLanes <= n; j += kLanes) sums.add(weight(load(row + j)));
+  if (j < n) sums.add(weight(load_part(row + j, n - j, fill_of(row))));
+  return sums.total();
+}
+
+template <class T>
+SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next) {
+  const std::uint64_t before = weight_sum(row, symbol, max, next);
+  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
+  return {before, before + weight_sum(row + symbol, n - symbol, max, rest_of_next)};
+}
+
+template <class T>
+std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out, std::uint64_t* running,
+                      const T* next) {
+  const Exponential weight(max);
+  std::uint64_t sum = 0;
+  for (std::size_t j = 0; j < n;) {
+    const std::size_t end = j + kWeightBlock < n ? j + kWeightBlock : n;
+    LaneSum lanes;
+    for (; j < end; j += kLanes) {
+      if (j % (64 / sizeof(T)) == 0) prefetch(next, j);
+      const __m256i w = weight(j + kLanes <= n ? load(row + j) : load_part(row + j, n - j, fill_of(row)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + j), w);
+      lanes.add(w);
+    }
+    sum += lanes.total();
+    *running++ = sum;
+  }
+  return sum;
+}
+
+constexpr CategoricalKernels kKernels = {
+    {summarise<float>, weight_sum<float>, symbol_sums<float>, weights<float>},
+    {summarise<std::uint16_t>, weight_sum<std::uint16_t>, symbol_sums<std::uint16_t>, weights<std::uint16_t>},
+};
+
+}  // namespace
+
+const CategoricalKernels& categorical_kernels_avx2() noexcept { return kKernels; }
+
+}  // namespace skm

@@ -1,0 +1,372 @@
+// Folding of sorted contexts, compiled once per instruction set. Generic vectors of 16 floats: every lane does
+// the same IEEE operations in the same order whatever the register width, so the result has the same bits.
+
+typedef float Lanes __attribute__((vector_size(64)));
+typedef std::int32_t IntLanes __attribute__((vector_size(64)));
+
+// Four messages of relative range 2^22 each way stay inside a float.
+constexpr int merges_per_spread = 4;
+
+inline Lanes load(const float* from) noexcept {
+  Lanes lanes;
+  __builtin_memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+inline IntLanes load_exponents(const std::int32_t* from) noexcept {
+  IntLanes lanes;
+  __builtin_memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+inline void store(float* to, Lanes lanes) noexcept { __builtin_memcpy(to, &lanes, sizeof lanes); }
+inline void store_exponents(std::int32_t* to, IntLanes lanes) noexcept { __builtin_memcpy(to, &lanes, sizeof lanes); }
+
+// The same message seen from the other value of the bit: state i is the mirror image of state 15 - i.
+inline IntLanes mirror_exponents(IntLanes x) noexcept {
+  return __builtin_shufflevector(x, x, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+}
+
+// A message: lanes * 2^exponent.
+struct Message {
+  Lanes lanes;
+  std::int64_t exponent;
+};
+
+inline bool bit_of(const std::uint64_t* words, int v) noexcept { return words[v >> 6] >> (v & 63) & 1; }
+inline void set_bit(std::uint64_t* words, int v) noexcept { words[v >> 6] |= std::uint64_t{1} << (v & 63); }
+
+// "The bit that was seen" turned into "a one", or back.
+inline IntLanes turned_exponents(IntLanes x, bool bit) noexcept {
+  const IntLanes keep = IntLanes{} - bit;  // no branch: the bit is as random as the text
+  return (x & keep) | (mirror_exponents(x) & ~keep);
+}
+inline Lanes turned(Lanes x, bool bit) noexcept {
+  return reinterpret_cast<Lanes>(turned_exponents(reinterpret_cast<IntLanes>(x), bit));
+}
+
+// ---- tries of binary nodes -----------------------------------------------------------------------------------
+
+// Bits 0, 2, 4 ... of x, packed into the low half; and the way back.
+inline std::uint64_t pack_even(std::uint64_t x) noexcept {
+#if defined(__BMI2__)
+  return _pext_u64(x, 0x5555555555555555u);
+#else
+  x &= 0x5555555555555555u;
+  x = (x | x >> 1) & 0x3333333333333333u;
+  x = (x | x >> 2) & 0x0f0f0f0f0f0f0f0fu;
+  x = (x | x >> 4) & 0x00ff00ff00ff00ffu;
+  x = (x | x >> 8) & 0x0000ffff0000ffffu;
+  return (x | x >> 16) & 0x00000000ffffffffu;
+#endif
+}
+inline std::uint64_t unpack_even(std::uint64_t x) noexcept {
+#if defined(__BMI2__)
+  return _pdep_u64(x, 0x5555555555555555u);
+#else
+  x &= 0x00000000ffffffffu;
+  x = (x | x << 16) & 0x0000ffff0000ffffu;
+  x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fu;
+  x = (x | x << 2) & 0x3333333333333333u;
+  return (x | x << 1) & 0x5555555555555555u;
+#endif
+}
+
+inline void find_branches(const std::uint64_t* used, std::uint64_t* branch) noexcept {
+  for (int w = 0; w < 4; ++w) {
+    const std::uint64_t low = used[2 * w] & used[2 * w] >> 1;
+    const std::uint64_t high = used[2 * w + 1] & used[2 * w + 1] >> 1;
+    branch[w] = pack_even(low) | pack_even(high) << 32;
+  }
+}
+
+// Binary nodes with a slot of their own: branching ones, and tops of runs.
+struct Slots {
+  std::uint64_t words[4];
+};
+
+inline Slots slots_of(const std::uint64_t* used, const std::uint64_t* branch) noexcept {
+  Slots slots;
+  for (int w = 0; w < 4; ++w) {
+    const std::uint64_t below_branch = unpack_even(branch[w >> 1] >> 32 * (w & 1));
+    slots.words[w] = used[w] & (branch[w] | below_branch | below_branch << 1 | (w == 0 ? 2u : 0u));
+  }
+  return slots;
+}
+
+template <typename Visit>
+inline void for_each_ascending(const Slots& slots, Visit visit) noexcept {
+  for (int w = 0; w < 4; ++w) {
+    for (std::uint64_t word = slots.words[w]; word != 0; word &= word - 1) visit(64 * w + __builtin_ctzll(word));
+  }
+}
+
+template <typename Visit>
+inline void for_each_descending(const Slots& slots, Visit visit) noexcept {
+  for (int w = 3; w >= 0; --w) {
+    for (std::uint64_t word = slots.words[w]; word != 0;) {
+      const int bit = 63 - __builtin_clzll(word);
+      word ^= std::uint64_t{1} << bit;
+      visit(64 * w + bit);
+    }
+  }
+}
+
+// Slot in which binary node v's product is kept.
+inline int slot_of(const std::uint64_t* branch, int v) noexcept {
+  if (!bit_of(branch, v)) {
+    while (v > 1 && !bit_of(branch, v >> 1)) v >>= 1;
+  }
+  return v;
+}
+
+// How many binary nodes share slot v.
+inline int sharers(const ContextNode& node, int v) noexcept {
+  int count = 1;
+  if (bit_of(node.branch, v)) return count;
+  for (;;) {
+    v = 2 * v + bit_of(node.used, 2 * v + 1);
+    if (v >= 256 || bit_of(node.branch, v)) return count;
+    ++count;
+  }
+}
+
+// ---- nodes -----------------------------------------------------------------------------------------------------
+
+void clear(ContextNode& node, int depth) noexcept {
+  node.depth = depth;
+  node.merges = 0;
+  node.empty = true;
+  node.wide = false;
+}
+
+inline void spread_slot(ContextNode& node, int v) noexcept {
+  const IntLanes bits = reinterpret_cast<IntLanes>(load(node.product[v]));
+  const IntLanes before = node.wide ? load_exponents(node.exponent[v]) : IntLanes{};
+  store_exponents(node.exponent[v], before + (bits >> 23) - 127);
+  store(node.product[v], reinterpret_cast<Lanes>((bits & 0x007fffff) | 0x3f800000));
+}
+
+// Moves the exponents of the products into integers: from here on the node's range is unbounded.
+void spread(ContextNode& node) noexcept {
+  if (node.symbol >= 0) {
+    spread_slot(node, 1);
+  } else {
+    for_each_ascending(slots_of(node.used, node.branch), [&](int v) { spread_slot(node, v); });
+  }
+  node.wide = true;
+  node.merges = 1;
+}
+
+// To be called before a message is multiplied in.
+inline void make_room(ContextNode& node) noexcept {
+  if (node.merges == merges_per_spread) spread(node);
+  ++node.merges;
+}
+
+inline Message turned(const Message& x, bool bit) noexcept { return {turned(x.lanes, bit), x.exponent}; }
+
+inline void multiply(ContextNode& node, int v, const Message& message) noexcept {
+  store(node.product[v], load(node.product[v]) * message.lanes);
+  node.scale[v] += message.exponent;
+}
+
+inline void set(ContextNode& node, int v, const Message& message) noexcept {
+  store(node.product[v], message.lanes);
+  node.scale[v] = message.exponent;
+  if (node.wide) store_exponents(node.exponent[v], IntLanes{});
+}
+
+// slot `to` := slot `from`; turned if the product changes from "the bit seen" to "a one".
+inline void copy_slot(ContextNode& node, int to, int from, bool bit) noexcept {
+  store(node.product[to], turned(load(node.product[from]), bit));
+  node.scale[to] = node.scale[from];
+  if (node.wide) store_exponents(node.exponent[to], turned_exponents(load_exponents(node.exponent[from]), bit));
+}
+
+inline void mark_path(ContextNode& node, int v) noexcept {
+  for (; v > 0; v >>= 1) set_bit(node.used, v);
+}
+
+// Multiplies into a node with more than one symbol, or with another one, the message of `symbol` alone.
+void absorb_into_trie(ContextNode& node, int symbol, const Message& message) noexcept {
+  const int leaf = 256 + symbol;
+  int top = 1;
+  int v = 1;
+  for (int b = 7; b >= 0; --b) {
+    const bool bit = symbol >> b & 1;
+    const int next = 2 * v + bit;
+    if (bit_of(node.branch, v)) {
+      if (v != top) multiply(node, top, message);
+      multiply(node, v, turned(message, bit));
+      top = next;
+    } else if (!bit_of(node.used, next)) {  // the run from `top` is cut here
+      const int other = 2 * v + !bit;
+      if (other < 256 && !bit_of(node.branch, other)) copy_slot(node, other, top, true);
+      copy_slot(node, v, top, !bit);
+      multiply(node, v, turned(message, bit));
+      if (v != top) multiply(node, top, message);
+      if (next < 256) set(node, next, message);
+      set_bit(node.branch, v);
+      mark_path(node, leaf);
+      return;
+    }
+    v = next;
+  }
+  if (top < 256) multiply(node, top, message);
+}
+
+// One message for all eight binary nodes of `symbol`: that of a context below which only it was seen.
+inline void absorb_symbol(ContextNode& node, int symbol, const Message& message) noexcept {
+  if (node.empty) {
+    node.empty = false;
+    node.symbol = symbol;
+    for (std::uint64_t& word : node.used) word = 0;
+    for (std::uint64_t& word : node.branch) word = 0;
+    mark_path(node, 256 + symbol);
+    return set(node, 1, message);
+  }
+  if (node.symbol == symbol) return multiply(node, 1, message);
+  node.symbol = -1;
+  absorb_into_trie(node, symbol, message);
+}
+
+// The product in slot v as lanes * 2^exponent, the largest lane in [1, 2) if the node is wide.
+inline Message gather(const ContextNode& node, int v) noexcept {
+  const Lanes product = load(node.product[v]);
+  if (!node.wide) return {product, node.scale[v]};
+  const IntLanes bits = reinterpret_cast<IntLanes>(product);
+  const IntLanes exponents = load_exponents(node.exponent[v]) + (bits >> 23) - 127;
+  std::int32_t largest = exponents[0];
+  for (int i = 1; i < tree_states; ++i) largest = exponents[i] > largest ? exponents[i] : largest;
+  const IntLanes relative = exponents - largest;
+  const IntLanes scaled = (bits & 0x007fffff) | ((relative + 127) << 23);
+  return {reinterpret_cast<Lanes>(scaled & (relative > -64)), node.scale[v] + largest};
+}
+
+// Message from depth `to` up to depth `from`: sums over the states at `to`. The result is scaled so that a state
+// in the middle is in [1, 2): a probability of one half is within 2^22 of every other.
+inline Message ascend(Message below, const TreeModelView& model, int from, int to) noexcept {
+  const float* matrix = model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * 256;
+  alignas(64) float states[tree_states];
+  store(states, below.lanes);
+  __asm__ volatile("" : : "r"(states) : "memory");  // broadcast from memory: the shuffle port is busier
+  Lanes sums[4];
+  for (int i = 0; i < 4; ++i) sums[i] = load(matrix + 16 * i) * states[i];
+  for (int p = 4; p < tree_states; p += 4) {
+    for (int i = 0; i < 4; ++i) sums[i] += load(matrix + 16 * (p + i)) * states[p + i];
+  }
+  const Lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  const std::int32_t exponent = (reinterpret_cast<IntLanes>(sum)[8] >> 23) - 127;
+  const float scale = __builtin_bit_cast(float, (127 - exponent) << 23);
+  return {sum * scale, below.exponent + exponent};
+}
+
+void absorb(ContextNode& parent, const ContextNode& child, const TreeModelView& model) noexcept {
+  make_room(parent);
+  if (child.symbol >= 0) {
+    return absorb_symbol(parent, child.symbol, ascend(gather(child, 1), model, parent.depth, child.depth));
+  }
+  const Slots child_slots = slots_of(child.used, child.branch);
+  parent.symbol = -1;
+  if (parent.empty) {
+    parent.empty = false;
+    __builtin_memcpy(parent.used, child.used, sizeof parent.used);
+    __builtin_memcpy(parent.branch, child.branch, sizeof parent.branch);
+    for_each_ascending(child_slots, [&](int v) {
+      set(parent, v, ascend(gather(child, v), model, parent.depth, child.depth));
+    });
+    return;
+  }
+  Message messages[256];
+  for_each_ascending(child_slots, [&](int v) {
+    messages[v] = ascend(gather(child, v), model, parent.depth, child.depth);
+  });
+  std::uint64_t used[8];
+  std::uint64_t branch[4];
+  for (int w = 0; w < 8; ++w) used[w] = parent.used[w] | child.used[w];
+  find_branches(used, branch);
+  // What changes: the child's binary nodes, and the other side of runs that it cuts.
+  Slots changed = slots_of(used, branch);
+  for (int w = 0; w < 4; ++w) {
+    const int half = 32 * (w & 1);
+    const std::uint64_t cut = unpack_even((branch[w >> 1] & ~parent.branch[w >> 1]) >> half);
+    changed.words[w] &= child.used[w] | cut | cut << 1;
+  }
+  // Descending, so that the slot of a run is read before it is changed: it stands above those derived from it.
+  for_each_descending(changed, [&](int v) {
+    const bool branches = bit_of(branch, v);
+    if (bit_of(parent.used, v)) {
+      const int slot = slot_of(parent.branch, v);
+      const bool turn = branches && !bit_of(parent.branch, v);
+      if (turn || slot != v) copy_slot(parent, v, slot, !turn || bit_of(parent.used, 2 * v + 1));
+      if (!bit_of(child.used, v)) return;
+    }
+    Message message = messages[slot_of(child.branch, v)];
+    if (branches && !bit_of(child.branch, v)) message = turned(message, bit_of(child.used, 2 * v + 1));
+    if (bit_of(parent.used, v)) {
+      multiply(parent, v, message);
+    } else {
+      set(parent, v, message);
+    }
+  });
+  __builtin_memcpy(parent.used, used, sizeof used);
+  __builtin_memcpy(parent.branch, branch, sizeof branch);
+}
+
+void absorb_leaf(ContextNode& parent, int symbol, const TreeModelView& model) noexcept {
+  make_room(parent);
+  absorb_symbol(parent, symbol, {load(model.leaf + tree_states * parent.depth), 0});
+}
+
+inline ContextNode& node_at(ContextFold& fold, int level) noexcept { return fold.nodes[fold.order[level]]; }
+
+inline void push(ContextFold& fold, int depth) noexcept { clear(node_at(fold, ++fold.top), depth); }
+
+// Closes the open nodes deeper than `depth`; the last one stays open where nothing lies above it.
+inline void close_to(ContextFold& fold, const TreeModelView& model, int depth) noexcept {
+  while (node_at(fold, fold.top).depth > depth) {
+    const int above = fold.top > 0 ? node_at(fold, fold.top - 1).depth : -1;
+    const int parent_depth = depth > above ? depth : above;
+    if (parent_depth < 0) return;
+    if (above < parent_depth) {  // a new node between the two
+      push(fold, parent_depth);
+      const std::int16_t swapped = fold.order[fold.top];
+      fold.order[fold.top] = fold.order[fold.top - 1];
+      fold.order[fold.top - 1] = swapped;
+    }
+    absorb(node_at(fold, fold.top - 1), node_at(fold, fold.top), model);
+    --fold.top;
+  }
+}
+
+void feed(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text, const std::uint64_t* items,
+          const std::int8_t* shared, std::uint32_t count) noexcept {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i + 8 < count) __builtin_prefetch(text + static_cast<std::uint32_t>(items[i + 8]));
+    const std::uint8_t symbol = text[static_cast<std::uint32_t>(items[i])];
+    const int before = shared[i];
+    const int after = shared[i + 1];
+    const int depth = before > after ? before : after;
+    if (depth < 0) {
+      fold.last_symbol = symbol;
+      return;
+    }
+    if (fold.top < 0 || node_at(fold, fold.top).depth < depth) push(fold, depth);
+    absorb_leaf(node_at(fold, fold.top), symbol, model);
+    close_to(fold, model, after);
+  }
+}
+
+double root_bits(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept {
+  double bits = 0.0;
+  for_each_ascending(slots_of(node.used, node.branch), [&](int v) {
+    Message message = gather(node, v);
+    if (node.depth > 0) message = ascend(message, model, 0, node.depth);
+    double sum = 0.0;
+    for (int p = 0; p < tree_states; ++p) sum += prior[p] * static_cast<double>(message.lanes[p]);
+    bits -= sharers(node, v) * (__builtin_log2(sum) + static_cast<double>(message.exponent));
+  });
+  return bits;
+}
+
+constexpr ContextTreeKernels context_tree_kernels{feed, absorb, absorb_leaf, root_bits};

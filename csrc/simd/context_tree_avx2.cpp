@@ -1,0 +1,17 @@
+// The context-tree fold compiled for AVX2.
+#include <immintrin.h>
+
+#include <cstddef>
+
+#include "context_tree.hpp"
+
+namespace skm {
+namespace {
+
+#include "context_tree.inl"
+
+}  // namespace
+
+const ContextTreeKernels& context_tree_kernels_avx2() noexcept { return context_tree_kernels; }
+
+}  // namespace skm

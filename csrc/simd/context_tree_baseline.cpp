@@ -1,0 +1,15 @@
+// The context-tree fold compiled for any processor.
+#include "context_tree.hpp"
+
+#include <cstddef>
+
+namespace skm {
+namespace {
+
+#include "context_tree.inl"
+
+}  // namespace
+
+const ContextTreeKernels& context_tree_kernels_baseline() noexcept { return context_tree_kernels; }
+
+}  // namespace skm

@@ -1,0 +1,196 @@
+#include "skm/tree_model.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "skm/portable_math.hpp"
+
+namespace skm {
+namespace {
+
+constexpr int states = 16;
+constexpr int matrix_size = states * states;
+using Row = std::array<double, states>;
+using Matrix = std::array<Row, states>;  // [state above][state below]
+
+double logistic(double x) noexcept { return 1.0 / (1.0 + portable_exp(-x)); }
+
+// Log-odds x + curve x^3, scaled to grid_range at the last state; symmetric about one half.
+Row make_grid(const TreeParameters& parameters) noexcept {
+  Row grid;
+  for (int i = 0; i < states / 2; ++i) {
+    const double x = (i + 0.5) / (states / 2);
+    const double log_odds =
+        parameters.grid_range * (x + parameters.grid_curve * x * x * x) / (1.0 + parameters.grid_curve);
+    grid[states / 2 + i] = logistic(log_odds);
+    grid[states / 2 - 1 - i] = 1.0 - grid[states / 2 + i];
+  }
+  return grid;
+}
+
+void normalise(Row& row) noexcept {
+  double sum = 0.0;
+  for (const double x : row) sum += x;
+  for (double& x : row) x /= sum;
+}
+
+Row make_prior(const Row& grid, double power) noexcept {
+  Row prior;
+  for (int i = 0; i < states; ++i) prior[i] = portable_exp(power * portable_log(grid[i] * (1.0 - grid[i])));
+  normalise(prior);
+  return prior;
+}
+
+// Mass of Beta(a, b) in the bin of each state (bins meet half way in log-odds), not normalised.
+Row beta_masses(const Row& grid, double a, double b) noexcept {
+  constexpr double tail = 40.0;  // log-odds at which the outer bins are cut and closed by their exponential tails
+  Row odds;
+  for (int i = 0; i < states; ++i) odds[i] = portable_log(grid[i] / (1.0 - grid[i]));
+  Row masses{};
+  for (int i = 0; i < states; ++i) {
+    const double low = i == 0 ? -tail : (odds[i - 1] + odds[i]) / 2;
+    const double high = i == states - 1 ? tail : (odds[i] + odds[i + 1]) / 2;
+    const int steps = i == 0 || i == states - 1 ? 256 : 16;
+    const double width = (high - low) / steps;
+    for (int k = 0; k < steps; ++k) {
+      const double x = low + width * (k + 0.5);
+      masses[i] += width * portable_exp(-a * portable_log(1.0 + portable_exp(-x)) -
+                                        b * portable_log(1.0 + portable_exp(x)));
+    }
+  }
+  masses[0] += portable_exp(-tail * a) / a;
+  masses[states - 1] += portable_exp(-tail * b) / b;
+  return masses;
+}
+
+// Exponential tilt of the masses until their mean is `mean`.
+Row with_mean(const Row& masses, const Row& grid, double mean) noexcept {
+  Row row;
+  double tilt = 0.0;
+  for (int iteration = 0; iteration < 80; ++iteration) {
+    double sum = 0.0;
+    double first = 0.0;
+    double second = 0.0;
+    for (int i = 0; i < states; ++i) {
+      row[i] = masses[i] * portable_exp(tilt * (grid[i] - mean));
+      sum += row[i];
+      first += row[i] * grid[i];
+      second += row[i] * grid[i] * grid[i];
+    }
+    first /= sum;
+    const double variance = std::max(second / sum - first * first, 1e-12);
+    tilt = std::clamp(tilt + std::clamp((mean - first) / variance, -3.0, 3.0), -500.0, 500.0);
+  }
+  normalise(row);
+  return row;
+}
+
+Matrix make_transition(const TreeTransition& transition, const Row& grid, const Row& prior) noexcept {
+  Matrix matrix;
+  for (int q = 0; q < states; ++q) {
+    Row moved{};
+    if (q == 0 || q == states - 1) {
+      moved[q] = 1.0;  // the mean of the last state can only be kept by staying
+    } else {
+      const double a = transition.concentration * grid[q];
+      const double b = transition.concentration * (1.0 - grid[q]);
+      moved = with_mean(beta_masses(grid, a, b), grid, grid[q]);
+    }
+    for (int p = 0; p < states; ++p) {
+      const double kept = (1.0 - transition.move) * (p == q ? 1.0 : 0.0) + transition.move * moved[p];
+      matrix[q][p] = (1.0 - transition.forget) * kept + transition.forget * prior[p];
+    }
+  }
+  // Exactly symmetric under the exchange of zero and one, whatever the rounding.
+  for (int q = 0; q < states / 2; ++q) {
+    for (int p = 0; p < states; ++p) matrix[states - 1 - q][states - 1 - p] = matrix[q][p];
+  }
+  return matrix;
+}
+
+Matrix product(const Matrix& x, const Matrix& y) noexcept {
+  Matrix z{};
+  for (int i = 0; i < states; ++i) {
+    for (int k = 0; k < states; ++k) {
+      for (int j = 0; j < states; ++j) z[i][j] += x[i][k] * y[k][j];
+    }
+  }
+  return z;
+}
+
+}  // namespace
+
+int tree_depth_class(int depth) noexcept {
+  if (depth <= 8) return depth - 1;
+  constexpr int last[] = {10, 12, 16, 24, 32};
+  int c = 8;
+  for (const int d : last) {
+    if (depth <= d) return c;
+    ++c;
+  }
+  return c;
+}
+
+const TreeParameters& default_tree_parameters() noexcept {
+  static constexpr TreeParameters parameters{
+      {{0.680, 2.443, 9.9e-2},
+       {0.438, 2.000, 2.2e-2},
+       {0.438, 2.000, 8.1e-3},
+       {0.390, 0.911, 1.65e-3},
+       {0.300, 0.911, 1.8e-4},
+       {0.136, 0.335, 3e-5},
+       {0.223, 2.477, 1e-5},
+       {0.080, 0.500, 1e-5},
+       {0.080, 0.274, 1e-5},
+       {0.080, 0.500, 1e-5},
+       {0.136, 0.911, 1e-5},
+       {0.136, 0.911, 1e-5},
+       {0.045, 0.746, 1e-5},
+       {0.037, 0.500, 1e-5}},
+      11.275,
+      2.217,
+      -0.10};
+  return parameters;
+}
+
+TreeModel::TreeModel(int depth, const TreeParameters& parameters)
+    : depth_(depth),
+      chain_(static_cast<std::size_t>(depth + 1) * (depth + 1) * matrix_size),
+      leaf_(static_cast<std::size_t>(depth + 1) * states) {
+  const Row grid = make_grid(parameters);
+  const Row prior = make_prior(grid, parameters.prior_power);
+  std::copy(prior.begin(), prior.end(), prior_);
+  std::array<Matrix, tree_depth_classes> transitions;
+  for (int c = 0; c < tree_depth_classes; ++c) {
+    transitions[c] = make_transition(parameters.transitions[c], grid, prior);
+  }
+  const auto put = [&](int from, int to, const Matrix& matrix) {
+    float* out = chain_.data() + (static_cast<std::size_t>(from) * (depth + 1) + to) * matrix_size;
+    for (int p = 0; p < states; ++p) {
+      for (int q = 0; q < states; ++q) out[p * states + q] = static_cast<float>(matrix[q][p]);
+    }
+  };
+  for (int from = 0; from <= depth; ++from) {
+    Row one = grid;  // probability of a one at the deepest context, given the state at `from`
+    if (from < depth) {
+      Matrix matrix = transitions[tree_depth_class(from + 1)];
+      put(from, from + 1, matrix);
+      for (int to = from + 2; to <= depth; ++to) {
+        matrix = product(matrix, transitions[tree_depth_class(to)]);
+        put(from, to, matrix);
+      }
+      for (int q = 0; q < states; ++q) {
+        one[q] = 0.0;
+        for (int p = 0; p < states; ++p) one[q] += matrix[q][p] * grid[p];
+      }
+    }
+    for (int q = 0; q < states / 2; ++q) {
+      const float low = static_cast<float>(one[q]);
+      leaf_[static_cast<std::size_t>(from) * states + q] = low;
+      leaf_[static_cast<std::size_t>(from) * states + states - 1 - q] = 1.0f - low;
+    }
+  }
+}
+
+}  // namespace skm
