@@ -15,12 +15,17 @@ BLOCK_BYTES = 1 << 30
 """Longest run of bytes that one payload codes: bounds what a decoder must hold at once."""
 
 
-def compress(data: bytes | Sequence[bytes], code: DecodableCode, *, block_bytes: int = BLOCK_BYTES) -> bytes:
+def compress(
+    data: bytes | bytearray | memoryview | Sequence[bytes],
+    code: DecodableCode,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+) -> bytes:
     """A self-contained file that `decompress` turns back into ``data``.
 
     Parameters
     ----------
-    data : bytes, or a sequence of bytes
+    data : bytes-like, or a sequence of bytes
         One document, or several. They are coded one behind the other as one text, and their boundaries kept.
     code : DecodableCode
         The code; its name and parameters are written into the file.
@@ -38,7 +43,7 @@ def compress(data: bytes | Sequence[bytes], code: DecodableCode, *, block_bytes:
         raise TypeError(f"the code {getattr(code, 'name', code)!r} cannot encode: it only counts bits")
     if block_bytes < 1:
         raise ValueError(f"block_bytes must be at least 1, got {block_bytes}")
-    documents = [data] if isinstance(data, bytes) else list(data)
+    documents = [bytes(data)] if isinstance(data, (bytes, bytearray, memoryview)) else list(data)
     text = documents[0] if len(documents) == 1 else b"".join(documents)
     blocks = []
     for start in range(0, len(text), block_bytes):
