@@ -3,9 +3,9 @@
 #include "skm/context_tree.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -21,6 +21,9 @@ constexpr int fold_nodes = max_context_depth + 2;
 
 // Positions of a pass get at least this much, whatever the limit.
 constexpr std::uint64_t smallest_pass = 1 << 20;
+
+// Documents coded alone up to this size are sorted and folded by one thread, many at a time.
+constexpr std::uint64_t small_document = 1 << 20;
 
 const ContextTreeKernels& kernels() noexcept {
   switch (active_isa()) {
@@ -52,11 +55,89 @@ struct Buckets {
   }
 };
 
+// What one thread needs to sort and fold.
+class Folder {
+ public:
+  Folder() : nodes_(new ContextNode[fold_nodes]) {}
+
+  void begin() noexcept {
+    fold_ = {nodes_.get(), {}, -1, -1};
+    for (int i = 0; i < fold_nodes; ++i) fold_.order[i] = static_cast<std::int16_t>(i);
+  }
+
+  /// Room for `count` positions, to be put into the low halves.
+  std::uint64_t* items(std::uint32_t count) {
+    if (capacity_ < count) {
+      items_.reset();
+      shared_.reset();
+      items_.reset(new std::uint64_t[count]);
+      shared_.reset(new std::int8_t[count + std::size_t{1}]);
+      capacity_ = count;
+    }
+    return items_.get();
+  }
+
+  /// Takes in the items, which share `known` context bytes; `before` and `after` are what the first and the last
+  /// share with their neighbours outside, -1 where there are none.
+  void feed(const TreeModelView& model, const std::uint8_t* text, std::uint32_t count, int known, int before,
+            int after) noexcept {
+    sort_contexts(text, items_.get(), count, reinterpret_cast<std::uint8_t*>(shared_.get()), known, model.depth);
+    shared_[0] = static_cast<std::int8_t>(before);
+    shared_[count] = static_cast<std::int8_t>(after);
+    kernels().feed(fold_, model, text, items_.get(), shared_.get(), count);
+  }
+
+  int symbol() const noexcept { return fold_.last_symbol; }
+  const ContextNode* node() const noexcept { return fold_.top < 0 ? nullptr : &nodes_[fold_.order[0]]; }
+
+ private:
+  std::unique_ptr<ContextNode[]> nodes_;
+  ContextFold fold_;
+  std::unique_ptr<std::uint64_t[]> items_;
+  std::unique_ptr<std::int8_t[]> shared_;
+  std::uint32_t capacity_ = 0;
+};
+
+// Runs work() on `threads` threads, this one among them; what one of them throws is thrown here.
+template <typename Work>
+void run_threads(int threads, Work work) {
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto guarded = [&]() noexcept {
+    try {
+      work();
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads; ++t) helpers.emplace_back(guarded);
+  guarded();
+  for (std::thread& helper : helpers) helper.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+bool is_cancelled(const ContextTreeOptions& options) noexcept {
+  return options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed);
+}
+
+void advance(const ContextTreeOptions& options, std::uint64_t positions) noexcept {
+  if (options.progress != nullptr) options.progress->fetch_add(positions, std::memory_order_relaxed);
+}
+
+TreeModelView view_of(const TreeModel& model) noexcept { return {model.chain(), model.leaf(), model.depth()}; }
+
+double root_bits(const TreeModel& model, const TreeModelView& view, const ContextNode* root, int symbol) noexcept {
+  if (root != nullptr) return kernels().root_bits(*root, view, model.prior());
+  return symbol < 0 ? 0.0 : 8.0;  // one byte: its bits are even, by symmetry
+}
+
 class Walk {
  public:
-  Walk(const TreeModel& model, const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
+  Walk(const TreeModelView& view, const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
        const ContextTreeOptions& options)
-      : view_{model.chain(), model.leaf(), model.depth()},
+      : view_(view),
         text_(text),
         segments_(segments),
         segment_count_(segment_count),
@@ -69,7 +150,7 @@ class Walk {
     std::vector<Range> ranges(256);
     std::uint8_t extended[max_context_depth];
     std::copy(prefix, prefix + depth, extended);
-    for (int first = 0; first < 256 && !cancelled();) {
+    for (int first = 0; first < 256 && !is_cancelled(options_);) {
       const int last = plan_pass(buckets, first);
       if (last == first) {  // too large for one pass: split it further
         extended[depth] = static_cast<std::uint8_t>(first);
@@ -83,17 +164,7 @@ class Walk {
     return join(ranges, depth);
   }
 
-  const TreeModelView& view() const noexcept { return view_; }
-
  private:
-  bool cancelled() const noexcept {
-    return options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed);
-  }
-
-  void advance(std::uint64_t positions) noexcept {
-    if (options_.progress != nullptr) options_.progress->fetch_add(positions, std::memory_order_relaxed);
-  }
-
   bool matches(std::uint64_t position, const std::uint8_t* prefix, int depth) const noexcept {
     for (int d = 0; d < depth; ++d) {
       if (text_[position - 1 - d] != prefix[d]) return false;
@@ -161,51 +232,34 @@ class Walk {
     std::stable_sort(order.begin(), order.end(),
                      [&](int a, int b) { return buckets.range_size(a) > buckets.range_size(b); });
     std::atomic<std::size_t> taken{0};
-    const auto work = [&] {
-      std::unique_ptr<ContextNode[]> nodes(new ContextNode[fold_nodes]);
-      std::vector<std::uint64_t> items;
-      std::vector<std::int8_t> shared;
-      for (std::size_t k; (k = taken.fetch_add(1)) < order.size() && !cancelled();) {
+    run_threads(std::min<int>(options_.threads, last - first), [&] {
+      Folder folder;
+      for (std::size_t k; (k = taken.fetch_add(1)) < order.size() && !is_cancelled(options_);) {
         const int byte = order[k];
         const std::uint64_t* bounds = start.data() + 256 * (byte - first);
-        if (bounds[256] == bounds[0]) continue;
-        ranges[byte] = fold_range(positions.get(), bounds, depth, nodes.get(), items, shared);
+        if (bounds[256] != bounds[0]) ranges[byte] = fold_range(folder, positions.get(), bounds, depth);
       }
-    };
-    std::vector<std::thread> helpers;
-    for (int t = 1; t < options_.threads; ++t) helpers.emplace_back(work);
-    work();
-    for (std::thread& helper : helpers) helper.join();
+    });
   }
 
   // One range: its 256 buckets in order, each sorted and folded.
-  Range fold_range(const std::uint32_t* positions, const std::uint64_t* bounds, int depth, ContextNode* nodes,
-                   std::vector<std::uint64_t>& items, std::vector<std::int8_t>& shared) {
-    ContextFold fold{nodes, {}, -1, -1};
-    for (int i = 0; i < fold_nodes; ++i) fold.order[i] = static_cast<std::int16_t>(i);
+  Range fold_range(Folder& folder, const std::uint32_t* positions, const std::uint64_t* bounds, int depth) const {
+    folder.begin();
     const int known = std::min(depth + 2, view_.depth);
-    std::uint64_t left = bounds[256] - bounds[0];
-    bool first = true;
-    for (int b = 0; b < 256 && !cancelled(); ++b) {
+    int before = -1;
+    for (int b = 0; b < 256 && !is_cancelled(options_); ++b) {
       const std::uint32_t count = static_cast<std::uint32_t>(bounds[b + 1] - bounds[b]);
       if (count == 0) continue;
-      if (items.size() < count) {
-        items.resize(count);
-        shared.resize(count + 1);
-      }
+      std::uint64_t* items = folder.items(count);
       for (std::uint32_t i = 0; i < count; ++i) items[i] = positions[bounds[b] + i];
-      sort_contexts(text_, items.data(), count, reinterpret_cast<std::uint8_t*>(shared.data()), known,
-                    view_.depth);
-      left -= count;
-      shared[0] = static_cast<std::int8_t>(first ? -1 : depth + 1);
-      shared[count] = static_cast<std::int8_t>(left == 0 ? -1 : depth + 1);
-      first = false;
-      kernels().feed(fold, view_, text_, items.data(), shared.data(), count);
-      advance(count);
+      const int after = bounds[b + 1] == bounds[256] ? -1 : depth + 1;
+      folder.feed(view_, text_, count, known, before, after);
+      before = depth + 1;
+      advance(options_, count);
     }
     Range range;
-    range.symbol = fold.last_symbol;
-    if (fold.top >= 0) range.node.reset(new ContextNode(nodes[fold.order[0]]));
+    range.symbol = folder.symbol();
+    if (folder.node() != nullptr) range.node.reset(new ContextNode(*folder.node()));
     return range;
   }
 
@@ -215,7 +269,7 @@ class Walk {
     scan(prefix, view_.depth, [&](std::uint64_t i) { ++counts[text_[i]]; });
     Range range;
     const std::uint64_t total = std::accumulate(counts, counts + 256, std::uint64_t{0});
-    advance(total);
+    advance(options_, total);
     if (total == 1) {
       range.symbol = static_cast<int>(std::find(counts, counts + 256, 1u) - counts);
     } else if (total > 1) {
@@ -270,12 +324,33 @@ std::uint64_t context_tree_memory(int threads) noexcept {
 
 double context_tree_bits(const TreeModel& model, const std::uint8_t* text, const Segment* segments,
                          std::size_t segment_count, const ContextTreeOptions& options) {
-  Walk walk(model, text, segments, segment_count, options);
+  Walk walk(view_of(model), text, segments, segment_count, options);
   const std::uint8_t none = 0;
   const Range root = walk.fold(&none, 0);
-  if (root.empty()) return 0.0;
-  if (root.node == nullptr) return 8.0;  // one symbol, by symmetry
-  return kernels().root_bits(*root.node, walk.view(), model.prior());
+  return root_bits(model, view_of(model), root.node.get(), root.symbol);
+}
+
+void context_tree_bits_each(const TreeModel& model, const std::uint8_t* text, const Segment* segments,
+                            std::size_t segment_count, const ContextTreeOptions& options, double* bits) {
+  const TreeModelView view = view_of(model);
+  const auto is_small = [&](std::size_t s) { return segments[s].end - segments[s].begin <= small_document; };
+  std::atomic<std::size_t> taken{0};
+  run_threads(options.threads, [&] {
+    Folder folder;
+    for (std::size_t s; (s = taken.fetch_add(1)) < segment_count && !is_cancelled(options);) {
+      const std::uint32_t count = static_cast<std::uint32_t>(segments[s].end - segments[s].begin);
+      if (!is_small(s)) continue;
+      folder.begin();
+      std::uint64_t* items = folder.items(count);
+      for (std::uint32_t i = 0; i < count; ++i) items[i] = segments[s].begin + i;
+      if (count > 0) folder.feed(view, text, count, 0, -1, -1);
+      bits[s] = root_bits(model, view, folder.node(), folder.symbol());
+      advance(options, count);
+    }
+  });
+  for (std::size_t s = 0; s < segment_count && !is_cancelled(options); ++s) {
+    if (!is_small(s)) bits[s] = context_tree_bits(model, text, segments + s, 1, options);
+  }
 }
 
 }  // namespace skm

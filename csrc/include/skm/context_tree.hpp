@@ -34,4 +34,8 @@ std::uint64_t context_tree_memory(int threads) noexcept;
 double context_tree_bits(const TreeModel& model, const std::uint8_t* text, const Segment* segments,
                          std::size_t segment_count, const ContextTreeOptions& options);
 
+/// Bits of each segment coded alone, with a tree of its own, into bits[0 ... segment_count).
+void context_tree_bits_each(const TreeModel& model, const std::uint8_t* text, const Segment* segments,
+                            std::size_t segment_count, const ContextTreeOptions& options, double* bits);
+
 }  // namespace skm

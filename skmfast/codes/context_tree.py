@@ -1,0 +1,251 @@
+"""The context-tree code: every context of every length, weighted by a hidden Markov tree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from skmfast.codes._context_tree import MAX_DEPTH, PADDING, Job, TreeModel, least_memory
+from skmfast.codes.base import CodeLengths, describe
+from skmfast.settings import resolve_threads
+
+Result = TypeVar("Result")
+
+# Smallest corpus, in bytes, that is worth a thread to watch over it.
+_WATCHED = 1 << 20
+
+
+@lru_cache(maxsize=8)
+def _model(depth: int) -> TreeModel:
+    return TreeModel(depth)
+
+
+@dataclass(frozen=True)
+class ContextTreeCounts:
+    """How often each symbol followed each context: what a context-tree code length depends on.
+
+    The multiset of (context, symbol) in its most compact form, the text itself: for each part the bytes
+    counted, behind the context bytes before them. Sums are exact, so a corpus may be counted in parts.
+    """
+
+    parts: tuple[tuple[bytes, bytes | memoryview], ...] = ()
+
+    def __add__(self, other: ContextTreeCounts) -> ContextTreeCounts:
+        if not isinstance(other, ContextTreeCounts):
+            return NotImplemented
+        return ContextTreeCounts(self.parts + other.parts)
+
+    @property
+    def num_bytes(self) -> int:
+        """Symbols counted."""
+        return sum(len(data) for _, data in self.parts)
+
+
+class ContextTree:
+    """Code length under a mixture over all context trees, computed from counts alone.
+
+    A byte is eight binary decisions; each depends on the bytes before it, its context. At every context
+    the probability of a one is hidden and moves, from a context to its extensions by one more byte, along
+    a Markov chain: it stays, moves about its value, or is forgotten (docs/theory.md). The hidden values
+    are summed out exactly, from the longest contexts up, so this is a proper Bayes mixture: it costs at
+    most a few bits per context more than the best context tree, and it is a function of counts, whatever
+    the order of the documents or the number of threads.
+
+    Parameters
+    ----------
+    depth : int or None
+        Longest context in bytes, 0 to 64. None means no bound: the chain stands still beyond 64 bytes, so
+        longer contexts say nothing new.
+
+    Notes
+    -----
+    Before a document's first byte the context is all zero bytes. The model's tables are built by basic
+    arithmetic in fixed order and messages are float32 with integer exponents, so a length has the same
+    bits on every instruction set.
+
+    References
+    ----------
+    Willems, Shtarkov, Tjalkens 1995, "The context-tree weighting method: basic properties", for the tree;
+    Crouse, Nowak, Baraniuk 1998, "Wavelet-based statistical signal processing using hidden Markov
+    models", for the hidden Markov tree.
+
+    Examples
+    --------
+    >>> code = ContextTree()
+    >>> round(code.lengths([b"abracadabra " * 20]).bits)
+    134
+    """
+
+    name = "context-tree"
+
+    def __init__(self, depth: int | None = None) -> None:
+        if depth is not None and not 0 <= depth <= MAX_DEPTH:
+            raise ValueError(f"depth: {depth} is neither between 0 and {MAX_DEPTH} nor None")
+        self._depth = depth
+        self._model = _model(MAX_DEPTH if depth is None else depth)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Depth."""
+        return {"depth": self._depth}
+
+    def __repr__(self) -> str:
+        return f"ContextTree(depth={self._depth})"
+
+    def lengths(
+        self,
+        documents: Sequence[bytes | memoryview],
+        *,
+        per_document: bool = False,
+        threads: int | None = None,
+        memory: int | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> CodeLengths:
+        """Code lengths of ``documents``; see `Code.lengths`.
+
+        Under a ``memory`` limit (default: half of what is free) the contexts are taken by ranges of their
+        last bytes, one range a pass; the result is the same.
+
+        Raises
+        ------
+        ValueError
+            If the limit is below what the text itself needs, or the corpus is 4 GiB or larger.
+        """
+        counts = self.count(documents)
+        sizes = np.array([len(data) for _, data in counts.parts], dtype=np.int64)
+        each = self._run(counts, per_document, threads, memory, progress)
+        return CodeLengths(
+            bits=float(each.sum()),
+            num_bytes=counts.num_bytes,
+            document_bytes=sizes,
+            per_document=each if per_document else None,
+            metadata=describe(self, per_document=per_document),
+        )
+
+    def count(
+        self, documents: Sequence[bytes | memoryview], *, context: bytes | memoryview = b""
+    ) -> ContextTreeCounts:
+        """Counts of ``documents``; of a part of a document when ``context`` holds the bytes before it.
+
+        Parameters
+        ----------
+        documents : sequence of bytes-like
+        context : bytes-like
+            What precedes each of ``documents`` in its document; empty where they begin.
+        """
+        before = bytes(context[-PADDING:])
+        return ContextTreeCounts(tuple((before, document) for document in documents))
+
+    def lengths_from(
+        self,
+        counts: ContextTreeCounts,
+        *,
+        threads: int | None = None,
+        memory: int | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> CodeLengths:
+        """Code length of all that was counted, as one corpus."""
+        each = self._run(counts, False, threads, memory, progress)
+        return CodeLengths(
+            bits=float(each.sum()),
+            num_bytes=counts.num_bytes,
+            document_bytes=np.array([counts.num_bytes], dtype=np.int64),
+            metadata=describe(self, per_document=False),
+        )
+
+    def _run(
+        self,
+        counts: ContextTreeCounts,
+        per_document: bool,
+        threads: int | None,
+        memory: int | None,
+        progress: Callable[[float], None] | None,
+    ) -> npt.NDArray[np.float64]:
+        """Bits of each part, or one figure for all of them."""
+        if not counts.parts:
+            return np.zeros(0)
+        threads = resolve_threads(threads)
+        room = _working_memory(counts, threads, memory)
+        text, segments = _lay_out(counts)
+        job = Job()
+
+        def compute() -> npt.NDArray[np.float64]:
+            if not per_document:
+                return np.array([self._model.bits(text, segments, threads, room, job)])
+            out = np.zeros(len(segments))
+            self._model.bits_each(text, segments, threads, room, job, out)
+            return out
+
+        return _watched(compute, job, counts.num_bytes, progress)
+
+
+def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None) -> int:
+    """What is left of the limit beside the text."""
+    text = counts.num_bytes + PADDING * (len(counts.parts) + 1)
+    if text >= 1 << 32:
+        raise ValueError(f"context-tree: {text:,} bytes are more than the 4 GiB that one corpus may have")
+    if memory is None:
+        return max(_free_memory() // 2 - text, least_memory(threads))
+    if memory < text + least_memory(threads):
+        least = text + least_memory(threads)
+        raise ValueError(
+            f"memory: {memory:,} bytes are too few for {counts.num_bytes:,} bytes of text on {threads} threads;"
+            f" at least {least:,}"
+        )
+    return memory - text
+
+
+def _free_memory() -> int:
+    """Bytes of memory that can be had without swapping."""
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _lay_out(counts: ContextTreeCounts) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+    """All parts in one buffer, each behind its context; and where each begins and ends."""
+    sizes = np.array([len(data) for _, data in counts.parts], dtype=np.uint64)
+    ends = np.cumsum(sizes + np.uint64(PADDING))
+    segments = np.stack([ends - sizes, ends], axis=1)
+    text = np.zeros(int(ends[-1]) + PADDING, dtype=np.uint8)
+    for (context, data), (begin, end) in zip(counts.parts, segments.tolist(), strict=True):
+        if context:
+            text[begin - len(context) : begin] = np.frombuffer(context, dtype=np.uint8)
+        if len(data):
+            text[begin:end] = np.frombuffer(data, dtype=np.uint8)
+    return text, segments
+
+
+def _watched(
+    compute: Callable[[], Result], job: Job, total: int, progress: Callable[[float], None] | None
+) -> Result:
+    """Runs ``compute`` where signals can still be heard: an interrupt cancels the job."""
+    if total < _WATCHED:
+        return compute()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(compute)
+        try:
+            while True:
+                try:
+                    result = future.result(timeout=0.2)
+                    break
+                except FutureTimeout:
+                    if progress is not None:
+                        progress(job.done / total)
+        except BaseException:
+            job.cancel()
+            raise
+    return result
