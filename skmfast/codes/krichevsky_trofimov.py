@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,12 +14,11 @@ import numpy.typing as npt
 from skmfast.codes import _krichevsky_trofimov as _kt
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.errors import CorruptStreamError
-from skmfast.settings import resolve_threads
+from skmfast.settings import free_memory, resolve_threads
 
 MAX_ORDER: int = _kt.MAX_ORDER
 _MAX_DENOMINATOR: int = _kt.MAX_DENOMINATOR
 _MAX_ALPHA = _kt.MAX_NUMERATOR // _MAX_DENOMINATOR
-_FALLBACK_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +272,4 @@ def _resolve_memory(memory: int | None) -> int:
         if memory < 1:
             raise ValueError(f"memory: {memory} is less than one byte")
         return memory
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (ValueError, OSError, AttributeError):
-        return _FALLBACK_MEMORY
+    return free_memory() // 2
