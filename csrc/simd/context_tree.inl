@@ -1,29 +1,16 @@
-// Folding of sorted contexts, compiled once per instruction set. Generic vectors of 16 floats: every lane does
-// the same IEEE operations in the same order whatever the register width, so the result has the same bits.
+// Folding of sorted contexts, compiled once per instruction set.
 
-typedef float Lanes __attribute__((vector_size(64)));
-typedef std::int32_t IntLanes __attribute__((vector_size(64)));
+#include "state_lanes.inl"
 
 // Four messages of relative range 2^22 each way stay inside a float.
 constexpr int merges_per_spread = 4;
 
-inline Lanes load(const float* from) noexcept {
-  Lanes lanes;
-  __builtin_memcpy(&lanes, from, sizeof lanes);
-  return lanes;
-}
 inline IntLanes load_exponents(const std::int32_t* from) noexcept {
   IntLanes lanes;
   __builtin_memcpy(&lanes, from, sizeof lanes);
   return lanes;
 }
-inline void store(float* to, Lanes lanes) noexcept { __builtin_memcpy(to, &lanes, sizeof lanes); }
 inline void store_exponents(std::int32_t* to, IntLanes lanes) noexcept { __builtin_memcpy(to, &lanes, sizeof lanes); }
-
-// The same message seen from the other value of the bit: state i is the mirror image of state 15 - i.
-inline IntLanes mirror_exponents(IntLanes x) noexcept {
-  return __builtin_shufflevector(x, x, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-}
 
 // A message: lanes * 2^exponent.
 struct Message {
@@ -33,15 +20,6 @@ struct Message {
 
 inline bool bit_of(const std::uint64_t* words, int v) noexcept { return words[v >> 6] >> (v & 63) & 1; }
 inline void set_bit(std::uint64_t* words, int v) noexcept { words[v >> 6] |= std::uint64_t{1} << (v & 63); }
-
-// "The bit that was seen" turned into "a one", or back.
-inline IntLanes turned_exponents(IntLanes x, bool bit) noexcept {
-  const IntLanes keep = IntLanes{} - bit;  // no branch: the bit is as random as the text
-  return (x & keep) | (mirror_exponents(x) & ~keep);
-}
-inline Lanes turned(Lanes x, bool bit) noexcept {
-  return reinterpret_cast<Lanes>(turned_exponents(reinterpret_cast<IntLanes>(x), bit));
-}
 
 // ---- tries of binary nodes -----------------------------------------------------------------------------------
 
@@ -247,15 +225,7 @@ inline Message gather(const ContextNode& node, int v) noexcept {
 // in the middle is in [1, 2): a probability of one half is within 2^22 of every other.
 inline Message ascend(Message below, const TreeModelView& model, int from, int to) noexcept {
   const float* matrix = model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * 256;
-  alignas(64) float states[tree_states];
-  store(states, below.lanes);
-  __asm__ volatile("" : : "r"(states) : "memory");  // broadcast from memory: the shuffle port is busier
-  Lanes sums[4];
-  for (int i = 0; i < 4; ++i) sums[i] = load(matrix + 16 * i) * states[i];
-  for (int p = 4; p < tree_states; p += 4) {
-    for (int i = 0; i < 4; ++i) sums[i] += load(matrix + 16 * (p + i)) * states[p + i];
-  }
-  const Lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  const Lanes sum = transition(matrix, below.lanes);
   const std::int32_t exponent = (reinterpret_cast<IntLanes>(sum)[8] >> 23) - 127;
   const float scale = __builtin_bit_cast(float, (127 - exponent) << 23);
   return {sum * scale, below.exponent + exponent};

@@ -237,22 +237,18 @@ def _print_json(rows: list[Row], metadata: dict[str, object]) -> None:
     from skmfast.codes.rows import summary
 
     total = summary(rows)
-    print(
-        json.dumps(
-            {
-                **metadata,
-                "rows": [row.as_dict() for row in rows],
-                "total": {
-                    "rows": total.num_ok,
-                    "failed": total.num_failed,
-                    "bytes": total.num_bytes,
-                    "bits": total.bits,
-                    "bits_per_byte": total.bits_per_byte,
-                },
-            },
-            indent=2,
-        )
-    )
+    result = {
+        **metadata,
+        "rows": [row.as_dict() for row in rows],
+        "total": {
+            "rows": total.num_ok,
+            "failed": total.num_failed,
+            "bytes": total.num_bytes,
+            "bits": total.bits,
+            "bits_per_byte": total.bits_per_byte,
+        },
+    }
+    print(json.dumps(result, indent=2))
 
 
 def _print_table(rows: list[Row], code: Code) -> None:
@@ -260,6 +256,7 @@ def _print_table(rows: list[Row], code: Code) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from skmfast.codes.registry import written
     from skmfast.codes.rows import summary
 
     total = summary(rows)
@@ -291,7 +288,7 @@ def _print_table(rows: list[Row], code: Code) -> None:
     for row, cells in zip(rows, shown, strict=False):
         cells[0] = _shortened(cells[0], for_source)
         table.add_row(*map(Text, cells[:-1]), Text(cells[-1], "green" if row.ok else "red"))
-    settings = ", ".join(f"{name}={value}" for name, value in code.parameters.items())
+    settings = ", ".join(f"{name}={written(value)}" for name, value in code.parameters.items())
     screen.print(Text.assemble((code.name, "bold"), f" ({settings})" if settings else ""))
     screen.print(table)
     if len(shown) < len(rows):

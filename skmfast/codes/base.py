@@ -119,13 +119,18 @@ class DecodableCode(Code, Protocol):
         """The ``num_bytes`` bytes whose payload this is. Raises CorruptStreamError."""
 
 
+def _plain(value: object) -> object:
+    """Numbers and arrays of numpy as Python's, which JSON can write."""
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
 def describe(code: Code, *, per_document: bool) -> dict[str, object]:
     """Metadata of a result: the code, its parameters, how the corpus was coded, and the version."""
     from skmfast import __version__
 
     return {
         "code": code.name,
-        "parameters": dict(code.parameters),
+        "parameters": {name: _plain(value) for name, value in code.parameters.items()},
         "per_document": per_document,
         "version": __version__,
     }

@@ -104,8 +104,8 @@ class External:
         """Eight times the compressed size in bytes; see `Code.lengths`.
 
         Threads share the documents where each is coded alone; one stream is one thread's work. ``memory``
-        does not bind: what the libraries hold depends on their settings (xz:9e about 700 MB), and not on
-        the size of the corpus.
+        does not bind: what the libraries hold depends on their settings (xz:9e about 700 MB a thread), and
+        not on the size of the corpus.
         """
         sizes = np.array([len(document) for document in documents], dtype=np.int64)
         report = _reporter(int(sizes.sum()), progress)

@@ -149,7 +149,7 @@ def parameters_of(name: str) -> list[Parameter]:
     """Parameters of the code called ``name``, in the order of its constructor."""
     kinds = _kinds(_load(ENTRIES[name]))
     return [
-        Parameter(parameter, " or ".join(_name_of(kind) for kind in kinds_), _written(default))
+        Parameter(parameter, " or ".join(_name_of(kind) for kind in kinds_), written(default))
         for parameter, (kinds_, default) in kinds.items()
     ]
 
@@ -226,7 +226,8 @@ def _name_of(kind: type) -> str:
     return {type(None): "none", bool: "true or false", int: "integer", float: "number", str: "text"}[kind]
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """``value`` as a spec writes it."""
     if value is inspect.Parameter.empty:
         return "(required)"
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

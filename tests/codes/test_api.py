@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import skmfast as skm
@@ -96,6 +96,7 @@ def test_repr():
     assert repr(skm.code_length(two, code="uniform", per_document=True)).endswith("2 documents, each alone>")
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=10).filter(any))
 def test_uniform_is_eight_bits(documents):
     lengths = skm.code_length(documents, code="uniform", per_document=True)
@@ -134,6 +135,15 @@ def test_parquet_of_documents_with_bits_per_byte(tmp_path):
     assert [row["byte_bits"] for row in rows] == [[1.0, 2.0, 3.0], [], [1.0, 2.0]]
     skm.code_length([b"abc", b"de"], code=Sequential()).to_parquet(tmp_path / "b.parquet")
     assert pq.read_table(tmp_path / "b.parquet").to_pylist()[0]["byte_bits"] == [1.0, 2.0, 3.0, 1.0, 2.0]
+
+
+def test_parquet_of_a_code_whose_parameters_are_numpy_s(tmp_path):
+    class Odd(Uniform):
+        parameters = {"weight": np.float32(0.5), "weights": np.array([1, 2])}  # noqa: RUF012
+
+    skm.code_length(b"ab", code=Odd()).to_parquet(tmp_path / "a.parquet")
+    metadata = pq.read_schema(tmp_path / "a.parquet").metadata[b"skmfast"]
+    assert json.loads(metadata)["parameters"] == {"weight": 0.5, "weights": [1, 2]}
 
 
 def test_parquet_is_whole_or_absent(tmp_path, monkeypatch):

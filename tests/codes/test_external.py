@@ -47,7 +47,7 @@ ORACLES = {
 
 @pytest.mark.parametrize("spec", SPECS)
 @given(documents=st.lists(st.binary(max_size=500), min_size=1, max_size=4))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_lengths_are_the_size_of_the_library_s_file(spec, documents):
     code = External(spec)
     assert isinstance(code, DecodableCode)
@@ -63,7 +63,7 @@ def test_lengths_are_the_size_of_the_library_s_file(spec, documents):
 
 @pytest.mark.parametrize("spec", SPECS)
 @given(document=st.binary(max_size=2000))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_round_trip(spec, document):
     code = External(spec)
     payload = code.encode(document)
@@ -73,7 +73,7 @@ def test_round_trip(spec, document):
 
 @pytest.mark.parametrize("spec", SPECS)
 @given(data=st.data())
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_damage_is_found_or_harmless(spec, data):
     """Truncation and foreign bytes never pass; a flipped bit passes only where it changes nothing."""
     code = External(spec)

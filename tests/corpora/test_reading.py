@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmfast.corpora import Document, Failure, expand, read
@@ -332,6 +332,7 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path):
 # ---- compressed streams --------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     pieces=st.lists(st.binary(max_size=3000), min_size=1, max_size=5), kind=st.sampled_from(["gzip", "zstd"])
 )
@@ -341,6 +342,7 @@ def test_members_and_frames_follow_one_another(pieces, kind):
     assert stream.read() == b"".join(pieces)
 
 
+@settings(deadline=None)
 @given(
     data=st.binary(min_size=1, max_size=3000),
     kind=st.sampled_from(["gzip", "zstd"]),
@@ -361,6 +363,7 @@ def test_wide_zstd_window():
     assert decompressed(io.BytesIO(frame), "zstd").read() == b"x" * 1000
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(lambda text: {"text": text}),
