@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace skm {
 
@@ -10,9 +11,9 @@ RangeTable::RangeTable(std::span<const std::uint32_t> freqs) : cum_(freqs.size()
   for (std::size_t symbol = 0; symbol < freqs.size(); ++symbol)
     cum_[symbol + 1] = cum_[symbol] + freqs[symbol];
   if (std::has_single_bit(total())) total_bits_ = std::countr_zero(total());
-  // About two buckets a symbol: most then hold one or two.
+  // About eight buckets a symbol: most then hold one.
   const auto total_width = static_cast<unsigned>(std::bit_width(total() - 1));
-  const auto buckets_width = static_cast<unsigned>(std::bit_width(freqs.size())) + 1;
+  const auto buckets_width = static_cast<unsigned>(std::bit_width(freqs.size())) + 3;
   bucket_shift_ = total_width > buckets_width ? total_width - buckets_width : 0;
   const std::size_t buckets = ((total() - 1) >> bucket_shift_) + 1;
   first_.reserve(buckets + 1);
@@ -24,16 +25,36 @@ RangeTable::RangeTable(std::span<const std::uint32_t> freqs) : cum_(freqs.size()
   }
 }
 
+namespace {
+
+/// range_encode where `encoder` has room: nothing allocates, so nothing throws.
 template <typename Symbol>
-std::size_t range_encode(RangeEncoder& encoder, const RangeTable& table, std::span<const Symbol> symbols) {
+std::size_t encode_block(RangeEncoder& encoder, const RangeTable& table, std::span<const Symbol> symbols) {
   const int bits = table.total_bits();
   for (std::size_t i = 0; i < symbols.size(); ++i) {
-    if (symbols[i] >= table.alphabet() || table.freq(symbols[i]) == 0) return i;
-    const std::uint32_t cum = table.cum(symbols[i]), freq = table.freq(symbols[i]);
+    const std::size_t symbol = symbols[i];
+    if (symbol >= table.alphabet() || table.freq(symbol) == 0) return i;
     if (bits >= 0)
-      encoder.encode_shift(cum, freq, static_cast<unsigned>(bits));
+      encoder.encode_shift(table.cum(symbol), table.freq(symbol), static_cast<unsigned>(bits));
     else
-      encoder.encode(cum, freq, table.total());
+      encoder.encode(table.cum(symbol), table.freq(symbol), table.total());
+  }
+  return symbols.size();
+}
+
+}  // namespace
+
+template <typename Symbol>
+std::size_t range_encode(RangeEncoder& encoder, const RangeTable& table, std::span<const Symbol> symbols) {
+  constexpr std::size_t kBlock = 4096;
+  for (std::size_t begin = 0; begin < symbols.size(); begin += kBlock) {
+    const auto block = symbols.subspan(begin, std::min(kBlock, symbols.size() - begin));
+    encoder.reserve(4 * block.size());
+    // A local coder stays in registers: the bytes it writes cannot be its own members.
+    RangeEncoder local = std::move(encoder);
+    const std::size_t done = encode_block(local, table, block);
+    encoder = std::move(local);
+    if (done < block.size()) return begin + done;
   }
   return symbols.size();
 }
@@ -41,16 +62,19 @@ std::size_t range_encode(RangeEncoder& encoder, const RangeTable& table, std::sp
 template <typename Symbol>
 std::size_t range_decode(RangeDecoder& decoder, const RangeTable& table, std::span<Symbol> symbols) noexcept {
   const int bits = table.total_bits();
-  for (std::size_t i = 0; i < symbols.size(); ++i) {
-    const std::uint32_t target = bits >= 0 ? decoder.decode_target_shift(static_cast<unsigned>(bits))
-                                           : decoder.decode_target(table.total());
+  RangeDecoder local = decoder;
+  std::size_t i = 0;
+  for (; i < symbols.size(); ++i) {
+    const std::uint32_t target = bits >= 0 ? local.decode_target_shift(static_cast<unsigned>(bits))
+                                           : local.decode_target(table.total());
     const std::uint32_t symbol = table.find(target);
-    decoder.consume(table.cum(symbol), table.freq(symbol));
-    if (decoder.failed()) [[unlikely]]
-      return i;
+    local.consume(table.cum(symbol), table.freq(symbol));
+    if (local.failed()) [[unlikely]]
+      break;
     symbols[i] = static_cast<Symbol>(symbol);
   }
-  return symbols.size();
+  decoder = local;
+  return i;
 }
 
 template std::size_t range_encode(RangeEncoder&, const RangeTable&, std::span<const std::uint8_t>);

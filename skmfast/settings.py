@@ -81,6 +81,18 @@ def parse_memory(memory: int | str | None) -> int | None:
     return amount
 
 
+def free_memory() -> int:
+    """Bytes of memory that can be had without swapping."""
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
 def check_isa() -> None:
     """Reject an unknown value of ``SKMFAST_ISA``; rooms that load an extension call this first.
 

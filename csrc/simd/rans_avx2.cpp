@@ -28,6 +28,17 @@ struct LaneTables {
 
 constexpr LaneTables kLanes;
 
+/// A gather into zeros. The instruction merges into its destination and so waits for what that held last:
+/// left to itself GCC, seeing a full mask, drops the zeros and chains one vector's work to the next one's.
+/// The asm hides that the mask is full.
+template <int kScale>
+inline __m256i gathered(const void* table, __m256i index) {
+  __m256i all = _mm256_set1_epi32(-1);
+  asm("" : "+x"(all));
+  return _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), static_cast<const int*>(table), index, all,
+                                     kScale);
+}
+
 inline __m256i lane_indices(const std::uint8_t* row) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(row)));
 }
@@ -71,7 +82,7 @@ std::uint8_t* encode(const Symbol* symbols, std::size_t rounds, const std::uint3
 #pragma GCC unroll 8
     for (int v = kVectors - 1; v >= 0; --v) {
       const __m256i symbol = load_symbols(symbols + rounds * kRansWays + static_cast<std::size_t>(8 * v));
-      const __m256i entry = _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), symbol, 4);
+      const __m256i entry = gathered<4>(table, symbol);
       const __m256i freq = _mm256_and_si256(entry, low_half);
       bad = _mm256_or_si256(bad, _mm256_cmpeq_epi32(freq, _mm256_setzero_si256()));
       const __m256i most = _mm256_sub_epi32(_mm256_sll_epi32(freq, room), _mm256_set1_epi32(1));
@@ -128,8 +139,7 @@ const std::uint8_t* decode_packed(const std::uint32_t* slots, const std::uint8_t
   for (; round < rounds && words_end - words >= static_cast<std::ptrdiff_t>(kRansRoundBytes); ++round) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      const __m256i slot = _mm256_i32gather_epi32(reinterpret_cast<const int*>(slots),
-                                                  _mm256_and_si256(state[v], slot_mask), 4);
+      const __m256i slot = gathered<4>(slots, _mm256_and_si256(state[v], slot_mask));
       symbol[v] = _mm256_and_si256(slot, _mm256_set1_epi32(0xFF));
       const __m256i freq =
           _mm256_add_epi32(_mm256_and_si256(_mm256_srli_epi32(slot, 8), slot_mask), _mm256_set1_epi32(1));
@@ -144,13 +154,11 @@ const std::uint8_t* decode_packed(const std::uint32_t* slots, const std::uint8_t
 }
 
 inline __m256i gather_symbols(const std::uint8_t* table, __m256i slot, const std::uint8_t*) {
-  return _mm256_and_si256(_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), slot, 1),
-                          _mm256_set1_epi32(0xFF));
+  return _mm256_and_si256(gathered<1>(table, slot), _mm256_set1_epi32(0xFF));
 }
 
 inline __m256i gather_symbols(const std::uint8_t* table, __m256i slot, const std::uint16_t*) {
-  return _mm256_and_si256(_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), slot, 2),
-                          _mm256_set1_epi32(0xFFFF));
+  return _mm256_and_si256(gathered<2>(table, slot), _mm256_set1_epi32(0xFFFF));
 }
 
 template <typename Symbol>
@@ -166,7 +174,7 @@ const std::uint8_t* decode(const std::uint32_t* slots, const std::uint8_t* slot_
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
       const __m256i at = _mm256_and_si256(state[v], slot_mask);
-      const __m256i slot = _mm256_i32gather_epi32(reinterpret_cast<const int*>(slots), at, 4);
+      const __m256i slot = gathered<4>(slots, at);
       symbol[v] = gather_symbols(slot_symbols, at, symbols);
       const __m256i freq = _mm256_and_si256(slot, _mm256_set1_epi32(0xFFFF));
       const __m256i scaled = _mm256_mullo_epi32(freq, _mm256_srl_epi32(state[v], shift));

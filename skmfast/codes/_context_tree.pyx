@@ -9,6 +9,8 @@ from libc.stdint cimport uint8_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
+import numpy as np
+
 from skmfast.errors import CorruptStreamError
 
 cdef extern from "<atomic>" namespace "std" nogil:
@@ -27,6 +29,9 @@ cdef extern from "skm/context_sort.hpp" namespace "skm" nogil:
 cdef extern from "skm/tree_model.hpp" namespace "skm" nogil:
     cdef cppclass CTreeModel "skm::TreeModel":
         CTreeModel(int) except +
+        const float* chain()
+        const float* leaf()
+        const double* prior()
 
 cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
     cdef struct Segment:
@@ -118,6 +123,27 @@ cdef class TreeModel:
 
     def __dealloc__(self):
         del self.model
+
+    @property
+    def chain(self):
+        """Transition probabilities, float32 of shape (depth + 1, depth + 1, 16, 16).
+
+        ``chain[a, b, p, q]`` is the probability of state p at depth b given state q at depth a < b.
+        """
+        cdef const float[::1] values = <const float[:(self.depth + 1) * (self.depth + 1) * 256]>self.model.chain()
+        return np.array(values).reshape(self.depth + 1, self.depth + 1, 16, 16)
+
+    @property
+    def leaf(self):
+        """Probability of a one given the state at each depth, float32 of shape (depth + 1, 16)."""
+        cdef const float[::1] values = <const float[:(self.depth + 1) * 16]>self.model.leaf()
+        return np.array(values).reshape(self.depth + 1, 16)
+
+    @property
+    def prior(self):
+        """Probabilities of the 16 states at the root."""
+        cdef const double[::1] values = <const double[:16]>self.model.prior()
+        return np.array(values)
 
     def bits(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads, uint64_t memory,
              Job job):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, Job, TreeModel, least_memory
 from skmfast.codes.base import CodeLengths, describe
-from skmfast.settings import resolve_threads
+from skmfast.settings import free_memory, resolve_threads
 
 Result = TypeVar("Result")
 
@@ -288,7 +287,7 @@ def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None)
     if text >= 1 << 32:
         raise ValueError(f"context-tree: {text:,} bytes are more than the 4 GiB that one corpus may have")
     if memory is None:
-        return max(_free_memory() // 2 - text, least_memory(threads))
+        return max(free_memory() // 2 - text, least_memory(threads))
     if memory < text + least_memory(threads):
         least = text + least_memory(threads)
         raise ValueError(
@@ -296,18 +295,6 @@ def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None)
             f" at least {least:,}"
         )
     return memory - text
-
-
-def _free_memory() -> int:
-    """Bytes of memory that can be had without swapping."""
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def _lay_out(counts: ContextTreeCounts) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:

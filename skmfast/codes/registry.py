@@ -6,6 +6,7 @@ import importlib
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,11 +120,24 @@ def make_code(spec: str | Code) -> Code:
     entry = ENTRIES.get(name.strip())
     if entry is None:
         raise ValueError(f"code {spec!r}: there is no {name!r}; codes: {', '.join(ENTRIES)}")
-    factory = _load(entry)
     try:
-        made = factory(**_arguments(entry, factory, settings))
+        return code_from(entry.name, _arguments(entry, _load(entry), settings))
     except ValueError as error:
         raise ValueError(f"code {spec!r}: {error}") from None
+
+
+def code_from(name: str, parameters: Mapping[str, object]) -> Code:
+    """The code called ``name`` with these parameters: the inverse of its ``name`` and ``parameters``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such code.
+    TypeError, ValueError
+        If the code does not take a parameter, or not its value.
+    """
+    entry = ENTRIES[name]
+    made = _load(entry)(**parameters)
     if entry.external:
         from skmfast.codes.external import External
 

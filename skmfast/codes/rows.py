@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from skmfast.files import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,23 +140,5 @@ def write_parquet(
     if byte_bits is not None:
         columns["byte_bits"] = pa.array(byte_bits, pa.large_list(pa.float64()))
     table = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(dict(metadata)).encode()})
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pq.write_table(table, file)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp keeps its file private; a result is as readable as any other new file.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with whole_file(path) as file:
+        pq.write_table(table, file)

@@ -161,16 +161,13 @@ cdef class Frequencies:
     cdef const uint32_t[::1] _view
     cdef RangeTable _range
 
-    def __init__(self, counts):
-        self._set(_checked_counts(counts), float("nan"))
-
-    cdef _set(self, counts, double excess_bits):
-        counts.flags.writeable = False
-        self.counts = counts
-        self.total = int(counts.sum(dtype=np.uint64))
+    def __cinit__(self, counts):
+        self.counts = _checked_counts(counts)
+        self.counts.flags.writeable = False
+        self.total = int(self.counts.sum(dtype=np.uint64))
         self.bits = self.total.bit_length() - 1 if self.total & (self.total - 1) == 0 else None
-        self.excess_bits = excess_bits
-        self._view = counts
+        self.excess_bits = float("nan")
+        self._view = self.counts
         self._range = RangeTable(self._span())
 
     cdef longs_view _span(self) noexcept nogil:
@@ -188,8 +185,8 @@ cdef class Frequencies:
 
 
 def _restore(counts, excess_bits):
-    cdef Frequencies frequencies = Frequencies.__new__(Frequencies)
-    frequencies._set(_checked_counts(counts), excess_bits)
+    cdef Frequencies frequencies = Frequencies(counts)
+    frequencies.excess_bits = excess_bits
     return frequencies
 
 
@@ -263,9 +260,7 @@ def quantise(probabilities, bits=14):
         raise ValueError(f"probabilities add up to {result.value}, not to 1 (within {kSumTolerance})")
     if result.status != quantise_ok:
         raise ValueError(f"{result.index} possible symbols do not fit in a total of 2**{total_bits}")
-    cdef Frequencies frequencies = Frequencies.__new__(Frequencies)
-    frequencies._set(counts, result.value)
-    return frequencies
+    return _restore(counts, result.value)
 
 
 cdef Frequencies _as_frequencies(frequencies):
@@ -325,7 +320,8 @@ cdef size_t _checked_count(num_symbols) except? 0:
 
 
 cdef const uint8_t[::1] _as_bytes(data):
-    return memoryview(data).cast("B")
+    view = memoryview(data)
+    return view.cast("B") if view.nbytes else b""  # cast refuses empty arrays
 
 
 cdef bytes_view _bytes_view(const uint8_t[::1] data) noexcept:
@@ -443,7 +439,7 @@ cdef class RangeDecoder:
     cdef CRangeDecoder _decoder
     cdef bint _busy  # some thread is decoding without the GIL
 
-    def __init__(self, data):
+    def __cinit__(self, data):
         self._data = _as_bytes(data)
         self._decoder = CRangeDecoder(_bytes_view(self._data))
 

@@ -172,6 +172,23 @@ def test_bad_types():
         decode(b"", 1.5, [1], "range")
 
 
+def test_messages_of_any_buffer_type():
+    message = encode([1, 0, 1], [1, 1], "range")
+    for data in (bytearray(message), memoryview(message), np.frombuffer(message, dtype=np.uint8)):
+        assert decode(data, 3, [1, 1], "range").tolist() == [1, 0, 1]
+    for data in (b"", np.empty(0, dtype=np.uint8)):
+        assert decode(data, 0, [1, 1], "range").size == 0
+    with pytest.raises(TypeError):
+        decode(np.zeros(8, dtype=np.uint8)[::2], 3, [1, 1], "range")
+
+
+def test_no_object_without_its_arguments():
+    with pytest.raises(TypeError):
+        RangeDecoder.__new__(RangeDecoder)
+    with pytest.raises(TypeError):
+        Frequencies.__new__(Frequencies)
+
+
 def test_encoder_ends_once():
     encoder = RangeEncoder()
     encoder.encode([1, 0], [3, 1])

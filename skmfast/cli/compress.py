@@ -1,0 +1,111 @@
+"""``skmfast compress`` and ``skmfast decompress``: one file in, one file out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skmfast.cli.app import FAILED, app, fail, usage_errors
+
+SUFFIX = ".skm"
+
+_Input = Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")]
+_Force = Annotated[bool, typer.Option("--force", "-f", help="Replace the output file if it exists.")]
+
+
+@app.command()
+def compress(
+    file: _Input,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: FILE{SUFFIX}"),
+    ] = None,
+    code: Annotated[
+        str, typer.Option(help="Code, such as kt:order=2; 'skmfast codes' lists them.")
+    ] = "context-tree",
+    force: _Force = False,
+) -> None:
+    """Compress a file into a container that 'skmfast decompress' reads."""
+    from skmfast.codes.base import DecodableCode
+    from skmfast.codes.registry import make_code
+    from skmfast.compression import compress as compress_bytes
+
+    with usage_errors():
+        chosen = make_code(code)
+    if not isinstance(chosen, DecodableCode):
+        fail(f"--code {code}: only counts bits; it cannot encode")
+    target = _target(out, None if file == "-" else file + SUFFIX, force)
+    with _failures(file):
+        data = _read(file)
+        packed = compress_bytes(data, chosen)
+    _write(target, packed)
+    rate = f", {8 * len(packed) / len(data):.4f} bits per byte" if data else ""
+    print(f"{file}: {len(data):,} -> {len(packed):,} bytes{rate}", file=sys.stderr)
+
+
+@app.command()
+def decompress(
+    file: _Input,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: without {SUFFIX}"),
+    ] = None,
+    force: _Force = False,
+) -> None:
+    """Give back the bytes of a file that 'skmfast compress' wrote; its checksums are verified."""
+    from skmfast.compression import decompress as decompress_bytes
+
+    target = _target(out, file.removesuffix(SUFFIX) if file.endswith(SUFFIX) else None, force)
+    with _failures(file):
+        data = decompress_bytes(_read(file))
+    _write(target, data)
+
+
+def _target(out: str | None, default: str | None, force: bool) -> str:
+    target = out or default
+    if target is None:
+        fail("no name for the output: give one with -o")
+    if target == "-":
+        return target
+    path = Path(target)
+    if path.is_dir():
+        fail(f"{target}: is a folder")
+    if not path.absolute().parent.is_dir():
+        fail(f"{target}: there is no such folder")
+    if path.exists() and not force:
+        fail(f"{target}: exists; --force replaces it")
+    return target
+
+
+@contextmanager
+def _failures(file: str) -> Iterator[None]:
+    """Turn what can go wrong with ``file`` into one line and exit code 1."""
+    from skmfast.errors import SkmfastError
+
+    try:
+        yield
+    except OSError as error:
+        fail(f"{error.filename or file}: {error.strerror or error}", FAILED)
+    except MemoryError:
+        fail(f"{file}: not enough memory", FAILED)
+    except SkmfastError as error:
+        fail(f"{file}: {error}", FAILED)
+
+
+def _read(file: str) -> bytes:
+    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+
+
+def _write(target: str, data: bytes) -> None:
+    from skmfast.files import whole_file
+
+    if target == "-":
+        sys.stdout.buffer.write(data)
+        return
+    with _failures(target), whole_file(target) as file:
+        file.write(data)

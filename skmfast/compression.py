@@ -1,0 +1,107 @@
+"""Whole files in and out of the container: `compress` and `decompress`, in memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from skmfast.codes.base import DecodableCode
+from skmfast.codes.registry import ENTRIES, code_from
+from skmfast.coding.container import Block, Container, Value, pack, unpack
+from skmfast.errors import CorruptStreamError, UnsupportedStreamError
+
+BLOCK_BYTES = 1 << 30
+"""Longest run of bytes that one payload codes: bounds what a decoder must hold at once."""
+
+
+def compress(
+    data: bytes | bytearray | memoryview | Sequence[bytes],
+    code: DecodableCode,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+) -> bytes:
+    """A self-contained file that `decompress` turns back into ``data``.
+
+    Parameters
+    ----------
+    data : bytes-like, or a sequence of bytes
+        One document, or several. They are coded one behind the other as one text, and their boundaries kept.
+    code : DecodableCode
+        The code; its name and parameters are written into the file.
+    block_bytes : int
+        Longer data is cut into blocks of this many bytes, each coded alone.
+
+    Raises
+    ------
+    TypeError
+        The code cannot encode.
+    ValueError
+        ``block_bytes`` is less than 1.
+    """
+    if not isinstance(code, DecodableCode):
+        raise TypeError(f"the code {getattr(code, 'name', code)!r} cannot encode: it only counts bits")
+    if block_bytes < 1:
+        raise ValueError(f"block_bytes must be at least 1, got {block_bytes}")
+    documents = [bytes(data)] if isinstance(data, (bytes, bytearray, memoryview)) else list(data)
+    text = documents[0] if len(documents) == 1 else b"".join(documents)
+    blocks = []
+    for start in range(0, len(text), block_bytes):
+        run = text[start : start + block_bytes]
+        blocks.append(Block(len(run), zlib.crc32(run), code.encode(run)))
+    parameters = cast("dict[str, Value]", dict(code.parameters))
+    return pack(Container(code.name, parameters, [len(d) for d in documents], blocks))
+
+
+def decompress(file: bytes | memoryview) -> bytes:
+    """The bytes that `compress` was given; several documents come back joined.
+
+    Raises
+    ------
+    CorruptStreamError
+        The file is foreign, truncated or damaged; the message says where.
+    UnsupportedStreamError
+        The file is of a version, or of a code, that this build does not have.
+    """
+    return b"".join(_decoded_blocks(unpack(file)))
+
+
+def decompress_documents(file: bytes | memoryview) -> list[bytes]:
+    """The documents that `compress` was given, each on its own. Raises as `decompress` does."""
+    container = unpack(file)
+    text = b"".join(_decoded_blocks(container))
+    documents, start = [], 0
+    for size in container.documents:
+        documents.append(text[start : start + size])
+        start += size
+    return documents
+
+
+def _code_of(container: Container) -> DecodableCode:
+    if container.code not in ENTRIES:
+        raise UnsupportedStreamError(f"coded with {container.code!r}, a code that this build does not have")
+    settings = ", ".join(f"{name}={value}" for name, value in container.parameters.items())
+    try:
+        code = code_from(container.code, container.parameters)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnsupportedStreamError(
+            f"coded with {container.code} ({settings}), which this build does not have: {error}"
+        ) from error
+    if not isinstance(code, DecodableCode):
+        raise UnsupportedStreamError(f"coded with {container.code!r}, which this build cannot decode")
+    return code
+
+
+def _decoded_blocks(container: Container) -> Iterator[bytes]:
+    code = _code_of(container)
+    for number, block in enumerate(container.blocks, start=1):
+        place = f"block {number} of {len(container.blocks)}, at byte {block.offset}"
+        try:
+            run = code.decode(bytes(block.payload), block.original_bytes)
+        except CorruptStreamError as error:
+            raise CorruptStreamError(f"damaged payload in {place}: {error}") from error
+        if len(run) != block.original_bytes or zlib.crc32(run) != block.original_crc:
+            raise CorruptStreamError(
+                f"damaged payload in {place}: the checksum of the decoded bytes does not match"
+            )
+        yield run
