@@ -54,7 +54,7 @@ long double log_weighted(const std::vector<std::uint8_t>& text, const std::vecto
   std::map<int, std::vector<std::uint64_t>> extensions;
   for (const std::uint64_t i : positions) {
     ++seen[text[i] >> (7 - level) & 1];
-    extensions[text[i - 1 - depth]].push_back(i);
+    if (depth < parameters.depth) extensions[text[i - 1 - depth]].push_back(i);
   }
   const long double estimate = log_estimate(seen[0], seen[1], parameters.estimator);
   if (depth == parameters.depth) return estimate;
