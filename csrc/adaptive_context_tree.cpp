@@ -409,28 +409,29 @@ bool known_bit(std::uint8_t byte, int& index) noexcept { return byte >> (7 - ind
 
 }  // namespace
 
-std::uint64_t adaptive_context_tree_memory(std::uint64_t size) noexcept { return (std::uint64_t{1} << 22) + 900 * size; }
-
-std::vector<std::uint8_t> context_tree_encode(const TreeModel& model, std::span<const std::uint8_t> document) {
+std::vector<std::uint8_t> context_tree_encode(const TreeModel& model, std::span<const std::uint8_t> document,
+                                              const Watch& watch) {
   const std::unique_ptr<std::uint8_t[]> text = padded(document);
   const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
   RangeEncoder encoder;
-  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size() && !watch.cancelled(); ++i) {
     int index = 0;
     tree->code(static_cast<std::uint32_t>(i), [&](std::uint32_t p1) {
       const bool bit = known_bit(text[i], index);
       encoder.encode_bit(bit, p1);
       return bit;
     });
+    watch.advance(1);
   }
   const std::span<const std::uint8_t> payload = encoder.finish();
   return {payload.begin(), payload.end()};
 }
 
-void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t> document, double* bits) {
+void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t> document, double* bits,
+                            const Watch& watch) {
   const std::unique_ptr<std::uint8_t[]> text = padded(document);
   const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
-  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size() && !watch.cancelled(); ++i) {
     int index = 0;
     double sum = 0.0;
     tree->code(static_cast<std::uint32_t>(i), [&](std::uint32_t p1) {
@@ -439,18 +440,20 @@ void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t
       return bit;
     });
     bits[i - context_padding] = sum;
+    watch.advance(1);
   }
 }
 
 bool context_tree_decode(const TreeModel& model, std::span<const std::uint8_t> payload,
-                         std::span<std::uint8_t> document, std::size_t& position) {
+                         std::span<std::uint8_t> document, std::size_t& position, const Watch& watch) {
   const std::unique_ptr<std::uint8_t[]> text = padded(document.size());
   const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
   RangeDecoder decoder(payload);
-  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size() && !watch.cancelled(); ++i) {
     text[i] = tree->code(static_cast<std::uint32_t>(i),
                          [&](std::uint32_t p1) -> bool { return decoder.decode_bit(p1); });
     if (decoder.failed()) break;
+    watch.advance(1);
   }
   position = decoder.position();
   if (!decoder.at_end()) return false;

@@ -118,14 +118,6 @@ void run_threads(int threads, Work work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-bool is_cancelled(const ContextTreeOptions& options) noexcept {
-  return options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed);
-}
-
-void advance(const ContextTreeOptions& options, std::uint64_t positions) noexcept {
-  if (options.progress != nullptr) options.progress->fetch_add(positions, std::memory_order_relaxed);
-}
-
 TreeModelView view_of(const TreeModel& model) noexcept { return {model.chain(), model.leaf(), model.depth()}; }
 
 double root_bits(const TreeModel& model, const TreeModelView& view, const ContextNode* root, int symbol) noexcept {
@@ -150,7 +142,7 @@ class Walk {
     std::vector<Range> ranges(256);
     std::uint8_t extended[max_context_depth];
     std::copy(prefix, prefix + depth, extended);
-    for (int first = 0; first < 256 && !is_cancelled(options_);) {
+    for (int first = 0; first < 256 && !options_.watch.cancelled();) {
       const int last = plan_pass(buckets, first);
       if (last == first) {  // too large for one pass: split it further
         extended[depth] = static_cast<std::uint8_t>(first);
@@ -234,7 +226,7 @@ class Walk {
     std::atomic<std::size_t> taken{0};
     run_threads(std::min<int>(options_.threads, last - first), [&] {
       Folder folder;
-      for (std::size_t k; (k = taken.fetch_add(1)) < order.size() && !is_cancelled(options_);) {
+      for (std::size_t k; (k = taken.fetch_add(1)) < order.size() && !options_.watch.cancelled();) {
         const int byte = order[k];
         const std::uint64_t* bounds = start.data() + 256 * (byte - first);
         if (bounds[256] != bounds[0]) ranges[byte] = fold_range(folder, positions.get(), bounds, depth);
@@ -247,7 +239,7 @@ class Walk {
     folder.begin();
     const int known = std::min(depth + 2, view_.depth);
     int before = -1;
-    for (int b = 0; b < 256 && !is_cancelled(options_); ++b) {
+    for (int b = 0; b < 256 && !options_.watch.cancelled(); ++b) {
       const std::uint32_t count = static_cast<std::uint32_t>(bounds[b + 1] - bounds[b]);
       if (count == 0) continue;
       std::uint64_t* items = folder.items(count);
@@ -255,7 +247,7 @@ class Walk {
       const int after = bounds[b + 1] == bounds[256] ? -1 : depth + 1;
       folder.feed(view_, text_, count, known, before, after);
       before = depth + 1;
-      advance(options_, count);
+      options_.watch.advance(count);
     }
     Range range;
     range.symbol = folder.symbol();
@@ -269,7 +261,7 @@ class Walk {
     scan(prefix, view_.depth, [&](std::uint64_t i) { ++counts[text_[i]]; });
     Range range;
     const std::uint64_t total = std::accumulate(counts, counts + 256, std::uint64_t{0});
-    advance(options_, total);
+    options_.watch.advance(total);
     if (total == 1) {
       range.symbol = static_cast<int>(std::find(counts, counts + 256, 1u) - counts);
     } else if (total > 1) {
@@ -337,7 +329,7 @@ void context_tree_bits_each(const TreeModel& model, const std::uint8_t* text, co
   std::atomic<std::size_t> taken{0};
   run_threads(options.threads, [&] {
     Folder folder;
-    for (std::size_t s; (s = taken.fetch_add(1)) < segment_count && !is_cancelled(options);) {
+    for (std::size_t s; (s = taken.fetch_add(1)) < segment_count && !options.watch.cancelled();) {
       const std::uint32_t count = static_cast<std::uint32_t>(segments[s].end - segments[s].begin);
       if (!is_small(s)) continue;
       folder.begin();
@@ -345,10 +337,10 @@ void context_tree_bits_each(const TreeModel& model, const std::uint8_t* text, co
       for (std::uint32_t i = 0; i < count; ++i) items[i] = segments[s].begin + i;
       if (count > 0) folder.feed(view, text, count, 0, -1, -1);
       bits[s] = root_bits(model, view, folder.node(), folder.symbol());
-      advance(options, count);
+      options.watch.advance(count);
     }
   });
-  for (std::size_t s = 0; s < segment_count && !is_cancelled(options); ++s) {
+  for (std::size_t s = 0; s < segment_count && !options.watch.cancelled(); ++s) {
     if (!is_small(s)) bits[s] = context_tree_bits(model, text, segments + s, 1, options);
   }
 }

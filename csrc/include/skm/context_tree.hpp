@@ -1,11 +1,11 @@
 // Code length of a corpus under the context-tree code, from counts alone.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "skm/tree_model.hpp"
+#include "skm/watch.hpp"
 
 namespace skm {
 
@@ -18,8 +18,7 @@ struct Segment {
 struct ContextTreeOptions {
   int threads = 1;
   std::uint64_t memory = ~std::uint64_t{0};  ///< bytes that may be allocated beside the text
-  std::atomic<std::uint64_t>* progress = nullptr;  ///< positions folded so far
-  const std::atomic<bool>* cancel = nullptr;       ///< set from outside: stop, the result is meaningless
+  Watch watch;
 };
 
 /// Least `memory` that can be kept to, whatever the corpus (about 2 MB a thread and 18 MB).
