@@ -27,12 +27,16 @@ const LogitKernels<T>& kernels() noexcept {
   if (active_isa() == Isa::avx512) all = &categorical_kernels_avx512();
   if (active_isa() == Isa::avx2) all = &categorical_kernels_avx2();
 #endif
-  if constexpr (std::is_same_v<T, float>) return all->float32;
-  else return all->bfloat16;
+  if constexpr (std::is_same_v<T, float>)
+    return all->float32;
+  else
+    return all->bfloat16;
 }
 
 inline float widen(float x) noexcept { return x; }
-inline float widen(std::uint16_t x) noexcept { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16); }
+inline float widen(std::uint16_t x) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
+}
 
 // A row that passed the checks.
 struct Row {
@@ -156,7 +160,8 @@ LogitFault interval_of(Walk<T>& walk, std::size_t i, std::int64_t symbol, unsign
   const std::size_t s = static_cast<std::size_t>(symbol);
   if (widen(data[s]) == kMinusInfinity) return {LogitFaultKind::impossible_symbol, i, s};
   const std::size_t possible = possible_of(row, data, cols);
-  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
+  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none)
+    return bad;
   const SymbolSums sums = walk.kernel.symbol_sums(data, cols, s, row.max, walk.next(i), &walk.ahead);
   const Scale scale(sums.all, possible, total_bits);
   const std::size_t before = possible_of(row, data, s);
@@ -166,13 +171,15 @@ LogitFault interval_of(Walk<T>& walk, std::size_t i, std::int64_t symbol, unsign
 }
 
 template <class T>
-LogitFault frequencies_of(Walk<T>& walk, std::size_t i, unsigned total_bits, std::uint32_t* frequencies) noexcept {
+LogitFault frequencies_of(Walk<T>& walk, std::size_t i, unsigned total_bits,
+                          std::uint32_t* frequencies) noexcept {
   const std::size_t cols = walk.logits.cols;
   const Row row = walk.check(i);
   if (row.fault.kind != LogitFaultKind::none) return row.fault;
   const T* data = walk.logits.row(i);
   const std::size_t possible = possible_of(row, data, cols);
-  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
+  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none)
+    return bad;
   const std::uint64_t all = walk.kernel.weight_sum(data, cols, row.max, walk.next(i), &walk.ahead);
   const Scale scale(all, possible, total_bits);
   std::uint64_t sum = 0;
@@ -220,8 +227,8 @@ Found find(const Scale& scale, const std::uint32_t* weights, const std::uint64_t
 
 // The same with impossible symbols, of weight and frequency zero, in between: one after the other.
 template <class T>
-[[gnu::noinline]] Found find_among(const Scale& scale, const std::uint32_t* weights, const T* row, std::size_t cols,
-                                   std::uint32_t target) noexcept {
+[[gnu::noinline]] Found find_among(const Scale& scale, const std::uint32_t* weights, const T* row,
+                                   std::size_t cols, std::uint32_t target) noexcept {
   Found found = {0, {0, 0}};
   std::uint64_t sum = 0;
   std::uint64_t count = 0;
@@ -239,10 +246,12 @@ template <class T>
 }  // namespace
 
 template <class T>
-LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols, double* bits, unsigned threads) {
+LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols, double* bits,
+                              unsigned threads) {
   constexpr double kLog2E = 1.4426950408889634;
   return for_rows(logits, threads, [&](Walk<T>& walk, std::size_t i) -> LogitFault {
-    if (const LogitFault bad = check_symbol(symbols[i], i, logits.cols); bad.kind != LogitFaultKind::none) return bad;
+    if (const LogitFault bad = check_symbol(symbols[i], i, logits.cols); bad.kind != LogitFaultKind::none)
+      return bad;
     const Row row = walk.check(i);
     if (row.fault.kind != LogitFaultKind::none) return row.fault;
     const T* data = logits.row(i);
@@ -284,7 +293,8 @@ LogitFault LogitDecoder::decode(LogitMatrix<T> logits, unsigned total_bits, Rang
     if (row.fault.kind != LogitFaultKind::none) return row.fault;
     const T* data = logits.row(i);
     const std::size_t possible = possible_of(row, data, cols_);
-    if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
+    if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none)
+      return bad;
     const std::uint64_t sum =
         walk.kernel.weights(data, cols_, row.max, weights_.get(), running_.get(), walk.next(i), &walk.ahead);
     const Scale scale(sum, possible, total_bits);
@@ -297,11 +307,13 @@ LogitFault LogitDecoder::decode(LogitMatrix<T> logits, unsigned total_bits, Rang
   return {};
 }
 
-#define SKM_INSTANTIATE(T)                                                                                      \
-  template LogitFault logit_code_lengths<T>(LogitMatrix<T>, const std::int64_t*, double*, unsigned);            \
-  template LogitFault logit_intervals<T>(LogitMatrix<T>, const std::int64_t*, unsigned, Interval*, unsigned);   \
-  template LogitFault logit_frequencies<T>(LogitMatrix<T>, unsigned, std::uint32_t*, unsigned);                 \
-  template LogitFault LogitDecoder::decode<T>(LogitMatrix<T>, unsigned, RangeDecoder&, std::int64_t*) noexcept;
+#define SKM_INSTANTIATE(T)                                                                           \
+  template LogitFault logit_code_lengths<T>(LogitMatrix<T>, const std::int64_t*, double*, unsigned); \
+  template LogitFault logit_intervals<T>(LogitMatrix<T>, const std::int64_t*, unsigned, Interval*,   \
+                                         unsigned);                                                  \
+  template LogitFault logit_frequencies<T>(LogitMatrix<T>, unsigned, std::uint32_t*, unsigned);      \
+  template LogitFault LogitDecoder::decode<T>(LogitMatrix<T>, unsigned, RangeDecoder&,               \
+                                              std::int64_t*) noexcept;
 SKM_INSTANTIATE(float)
 SKM_INSTANTIATE(std::uint16_t)
 #undef SKM_INSTANTIATE

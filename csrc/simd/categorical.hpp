@@ -10,7 +10,7 @@ namespace skm {
 inline constexpr std::size_t kWeightBlock = 64;
 
 struct RowSummary {
-  float max;                     // undefined when the row holds a NaN
+  float max;                        // undefined when the row holds a NaN
   std::uint32_t largest_magnitude;  // bits of max |x|: from 0x7F800000 on, the row holds an infinity or a NaN
 };
 

@@ -1,8 +1,8 @@
 // Logit kernels, 8 entries at a time. Entries past the end of a row are read as -inf, of weight zero.
+#include <immintrin.h>
+
 #include "categorical.hpp"
 #include "skm/fixed_exp.hpp"
-
-#include <immintrin.h>
 
 namespace skm {
 namespace {
@@ -72,7 +72,8 @@ struct LaneSum {
     const __m256i lower = _mm256_sub_epi64(all, _mm256_slli_epi64(upper, 32));
     const __m256i both = _mm256_add_epi64(lower, upper);
     const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
-    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(half)) + static_cast<std::uint64_t>(_mm_extract_epi64(half, 1));
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(half)) +
+           static_cast<std::uint64_t>(_mm_extract_epi64(half, 1));
   }
 
   __m256i all = _mm256_setzero_si256();
@@ -82,8 +83,8 @@ struct LaneSum {
 struct Extremes {
   void add(__m256 x) {
     max = _mm256_max_ps(max, x);
-    magnitude = _mm256_max_epu32(
-        magnitude, _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7FFFFFFF)));
+    magnitude =
+        _mm256_max_epu32(magnitude, _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7FFFFFFF)));
   }
 
   RowSummary reduce() const {
@@ -113,7 +114,8 @@ inline auto load_at(const T* row, std::size_t n, std::size_t j) {
 // address may lie past the end, which a prefetch may ask for.
 inline void fetch(const void* here) {
   constexpr std::uintptr_t kDistance = 4096;
-  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance), _MM_HINT_T1);
+  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance),
+               _MM_HINT_T1);
 }
 
 // Summarises a row one vector at a time. A chain of maxima takes less than the weights beside it.
@@ -125,9 +127,7 @@ struct Summariser {
   }
 
   // The -inf that fills a last vector is no entry of the row: its first entry stands there instead.
-  void add_last(std::size_t n, std::size_t j) {
-    extremes.add(load_part(row + j, n - j, row[0]));
-  }
+  void add_last(std::size_t n, std::size_t j) { extremes.add(load_part(row + j, n - j, row[0])); }
 
   const T* row;
   Extremes extremes = {};

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 
-inline __m512 minus_infinity() { return _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(0xFF800000))); }
+inline __m512 minus_infinity() {
+  return _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(0xFF800000)));
+}
 
 inline __mmask16 first_lanes(std::size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
@@ -37,7 +39,9 @@ inline __m512 load_part(const std::uint16_t* p, std::size_t count) {
 
 inline __m512 first_entry(const float* row) { return _mm512_set1_ps(*row); }
 
-inline __m512 first_entry(const std::uint16_t* row) { return widen(_mm256_set1_epi16(static_cast<short>(*row))); }
+inline __m512 first_entry(const std::uint16_t* row) {
+  return widen(_mm256_set1_epi16(static_cast<short>(*row)));
+}
 
 // exp_weight of fixed_exp.hpp. Its 16-bit operands stand in the upper halves of the 32-bit lanes.
 struct Exponential {
@@ -83,8 +87,8 @@ struct LaneSum {
 struct Extremes {
   void add(__m512 x) {
     max = _mm512_max_ps(max, x);
-    magnitude = _mm512_max_epu32(
-        magnitude, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7FFFFFFF)));
+    magnitude =
+        _mm512_max_epu32(magnitude, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7FFFFFFF)));
   }
 
   RowSummary reduce() const { return {_mm512_reduce_max_ps(max), _mm512_reduce_max_epu32(magnitude)}; }
@@ -103,7 +107,8 @@ inline auto load_at(const T* row, std::size_t n, std::size_t j) {
 // address may lie past the end, which a prefetch may ask for.
 inline void fetch(const void* here) {
   constexpr std::uintptr_t kDistance = 4096;
-  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance), _MM_HINT_T1);
+  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance),
+               _MM_HINT_T1);
 }
 
 // Summarises a row one vector at a time. A chain of maxima takes less than the weights beside it.

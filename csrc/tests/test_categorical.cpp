@@ -77,7 +77,7 @@ void compare_row(const skm::LogitKernels<T>& expected, const skm::LogitKernels<T
 }
 
 template <class T>
-void test_kernels_agree(const skm::LogitKernels<T> skm::CategoricalKernels::*type) {
+void test_kernels_agree(const skm::LogitKernels<T> skm::CategoricalKernels::* type) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 3000; ++round) {
     const std::size_t n = 1 + random() % (round % 10 == 0 ? 3000 : 150);
@@ -171,14 +171,19 @@ void test_byte_sums() {
   for (int round = 0; round < 200; ++round) {
     for (std::size_t s = 0; s < 256; ++s) {
       const bool impossible = round % 2 == 1 && random() % 4096 == 0;
-      table[s] = impossible ? skm::CodeLengthTable::kImpossible : round % 5 == 0 ? (1ull << 46) - 1 : random() >> 18;
-      for (int k = 0; k < 6; ++k) planes.plane[k][s] = impossible ? 255 : static_cast<std::uint8_t>(table[s] >> (8 * k));
+      table[s] = impossible       ? skm::CodeLengthTable::kImpossible
+                 : round % 5 == 0 ? (1ull << 46) - 1
+                                  : random() >> 18;
+      for (int k = 0; k < 6; ++k)
+        planes.plane[k][s] = impossible ? 255 : static_cast<std::uint8_t>(table[s] >> (8 * k));
     }
     const std::size_t count = round % 3 == 0 ? symbols.size() : random() % 10000;
     for (std::uint8_t& s : symbols) s = static_cast<std::uint8_t>(random());
     std::uint64_t a = 0, b = 0;
-    const bool good = skm::code_length_kernels_baseline().sum_bytes(symbols.data(), count, table.data(), planes, &a);
-    CHECK(skm::code_length_kernels_avx512().sum_bytes(symbols.data(), count, table.data(), planes, &b) == good);
+    const bool good =
+        skm::code_length_kernels_baseline().sum_bytes(symbols.data(), count, table.data(), planes, &a);
+    CHECK(skm::code_length_kernels_avx512().sum_bytes(symbols.data(), count, table.data(), planes, &b) ==
+          good);
     CHECK(!good || a == b);
   }
 #endif
