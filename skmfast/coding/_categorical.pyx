@@ -274,7 +274,7 @@ def code_length(symbols, probabilities, *, double tolerance=1e-6, threads=None):
 
     Examples
     --------
-    >>> code_length(b"\x00\x01\x01\x02", [0.5, 0.25, 0.25])
+    >>> code_length([0, 1, 1, 2], [0.5, 0.25, 0.25])
     7.0
     """
 

@@ -27,10 +27,12 @@ def twin_log2(x: float) -> float:
     two_over_ln2 = 2.8853900817779268147
     s = (m - 1) / (m + 1)
     z = s * s
-    series = 0.0
-    for odd in range(21, 0, -2):
-        series = series * z + two_over_ln2 / odd
-    return e + s * series
+    even = odd = 0.0
+    for n in range(21, 0, -4):
+        even = even * (z * z) + two_over_ln2 / n
+    for n in range(19, 0, -4):
+        odd = odd * (z * z) + two_over_ln2 / n
+    return e + s * (even + z * odd)
 
 
 def twin_units(probabilities: list[float]) -> tuple[list[int | None], int]:

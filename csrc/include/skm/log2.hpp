@@ -22,11 +22,17 @@ inline double portable_log2(double x) noexcept {
   const double m = std::bit_cast<double>(bits - (static_cast<std::uint64_t>(e) << 52));
   const double s = (m - 1.0) / (m + 1.0);
   const double z = s * s;
-  constexpr double kSeries[] = {kTwoOverLn2 / 21, kTwoOverLn2 / 19, kTwoOverLn2 / 17, kTwoOverLn2 / 15,
-                                kTwoOverLn2 / 13, kTwoOverLn2 / 11, kTwoOverLn2 / 9,  kTwoOverLn2 / 7,
-                                kTwoOverLn2 / 5,  kTwoOverLn2 / 3,  kTwoOverLn2};
-  double series = 0.0;
-  for (const double coefficient : kSeries) series = series * z + coefficient;
+  // sum over k of kTwoOverLn2 / (2k + 1) * z^k, even and odd k in two chains that do not wait for each other.
+  constexpr double kEven[] = {kTwoOverLn2 / 21, kTwoOverLn2 / 17, kTwoOverLn2 / 13,
+                              kTwoOverLn2 / 9,  kTwoOverLn2 / 5,  kTwoOverLn2};
+  constexpr double kOdd[] = {kTwoOverLn2 / 19, kTwoOverLn2 / 15, kTwoOverLn2 / 11, kTwoOverLn2 / 7,
+                             kTwoOverLn2 / 3};
+  const double z2 = z * z;
+  double even = 0.0;
+  double odd = 0.0;
+  for (const double coefficient : kEven) even = even * z2 + coefficient;
+  for (const double coefficient : kOdd) odd = odd * z2 + coefficient;
+  const double series = even + z * odd;
   return (static_cast<double>(e) + offset) + s * series;
 }
 
