@@ -130,6 +130,7 @@ class Row:
     peers_ns: dict[str, float]
     bits_per_symbol: float | None = None
     ideal_bits_per_symbol: float | None = None
+    payload_bytes: int | None = None
 
     def line(self) -> str:
         ratios = "  ".join(
@@ -209,10 +210,10 @@ def logits_rows(rows: int, cols: int, rounds: int) -> list[Row]:
         rounds,
     )
     mean = float(coding.logits_code_lengths(logits, symbols).mean())
+    # What the frequencies cost; the message adds whole bytes at its end.
+    coded = float((31 - np.log2(coding.logits_intervals(logits, symbols)[1])).mean())
     return [
-        Row(
-            f"encode {shape}", encode.pop("ours"), encode.pop("floor"), encode, 8 * len(payload) / rows, ideal
-        ),
+        Row(f"encode {shape}", encode.pop("ours"), encode.pop("floor"), encode, coded, ideal, len(payload)),
         Row(f"decode {shape}", decode.pop("ours"), decode.pop("floor"), decode),
         Row(f"lengths {shape}", lengths.pop("ours"), lengths.pop("floor"), lengths, mean, ideal),
     ]

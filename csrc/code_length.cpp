@@ -138,12 +138,7 @@ CodeLengthTable::CodeLengthTable(std::span<const double> probabilities)
   if (longest >= 1.0) fraction_bits_ -= 1 + static_cast<unsigned>(std::ilogb(longest));
   const double scale = std::ldexp(1.0, static_cast<int>(fraction_bits_));
   units_.assign(std::max(size_ + 1, kMinimumTable), kImpossible);
-  for (std::size_t s = 0; s < size_; ++s) {
-    const double p = probabilities[s];
-    if (p <= 0.0) continue;
-    const double bits = p < 1.0 ? -portable_log2(p) : 0.0;
-    units_[s] = static_cast<std::uint64_t>(bits * scale + 0.5);
-  }
+  kernels().lengths(probabilities.data(), size_, scale, units_.data());
 }
 
 template <class Symbol>
