@@ -47,7 +47,8 @@ def logits_and_symbols(rows: int, cols: int) -> tuple[Floats, npt.NDArray[np.int
     logits *= 3
     symbols = np.empty(rows, dtype=np.int64)
     for block in np.array_split(np.arange(rows), max(1, rows * cols // 5_000_000)):
-        noise = -np.log(rng.standard_exponential((len(block), cols), dtype=np.float32) + np.float32(1e-30))
+        # A draw of exactly zero (a rounding) would make any symbol win.
+        noise = -np.log(np.maximum(rng.standard_exponential((len(block), cols), dtype=np.float32), 6e-8))
         symbols[block] = (logits[block] + noise).argmax(axis=1)
     return logits, symbols
 
