@@ -141,7 +141,7 @@ void test_long_carry(bool upper) {
 void test_empty() {
   skm::RangeEncoder encoder;
   CHECK(encoder.finish().empty());
-  skm::RangeDecoder decoder({});
+  skm::RangeDecoder decoder;
   CHECK(!decoder.failed() && decoder.at_end());
   decoder.decode_bit(std::uint32_t{1} << 31);
   CHECK(decoder.failed() && !decoder.at_end());

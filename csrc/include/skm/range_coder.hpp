@@ -15,6 +15,7 @@
 // certain, and `at_end()` after the last symbol is false for nearly every damaged stream.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -91,6 +92,12 @@ class RangeEncoder {
     size_ = 0;
   }
 
+  /// Room for `bytes` more, so that nothing allocates until they are written. A symbol takes 4 at most.
+  void reserve(std::size_t bytes) {
+    if (size_ + bytes + kSlack > bytes_.size())
+      bytes_.resize(std::max(2 * bytes_.size(), size_ + bytes + kSlack));
+  }
+
   /// Bytes written so far; finish() adds one (none to the empty message).
   std::size_t size() const noexcept { return size_; }
 
@@ -143,7 +150,7 @@ class RangeEncoder {
 
 class RangeDecoder {
  public:
-  explicit RangeDecoder(std::span<const std::uint8_t> message) noexcept
+  explicit RangeDecoder(std::span<const std::uint8_t> message = {}) noexcept
       : data_(message.data()), size_(message.size()) {
     code_ = peek();
     position_ = 8;
