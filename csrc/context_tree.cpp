@@ -1,5 +1,5 @@
-// Walks the context tree of a corpus range by range: histogram of the next two context bytes, as many ranges a
-// pass as memory allows, threads over the ranges of a pass, then the ranges' messages meet at their parent.
+// Walks the context tree of a corpus range by range: histogram of the next two context bytes, as many ranges
+// a pass as memory allows, threads over the ranges of a pass, then the ranges' messages meet at their parent.
 #include "skm/context_tree.hpp"
 
 #include <algorithm>
@@ -77,11 +77,12 @@ class Folder {
     return items_.get();
   }
 
-  /// Takes in the items, which share `known` context bytes; `before` and `after` are what the first and the last
-  /// share with their neighbours outside, -1 where there are none.
+  /// Takes in the items, which share `known` context bytes; `before` and `after` are what the first and the
+  /// last share with their neighbours outside, -1 where there are none.
   void feed(const TreeModelView& model, const std::uint8_t* text, std::uint32_t count, int known, int before,
             int after) noexcept {
-    sort_contexts(text, items_.get(), count, reinterpret_cast<std::uint8_t*>(shared_.get()), known, model.depth);
+    sort_contexts(text, items_.get(), count, reinterpret_cast<std::uint8_t*>(shared_.get()), known,
+                  model.depth);
     shared_[0] = static_cast<std::int8_t>(before);
     shared_[count] = static_cast<std::int8_t>(after);
     kernels().feed(fold_, model, text, items_.get(), shared_.get(), count);
@@ -118,22 +119,21 @@ void run_threads(int threads, Work work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-TreeModelView view_of(const TreeModel& model) noexcept { return {model.chain(), model.leaf(), model.depth()}; }
+TreeModelView view_of(const TreeModel& model) noexcept {
+  return {model.chain(), model.leaf(), model.depth()};
+}
 
-double root_bits(const TreeModel& model, const TreeModelView& view, const ContextNode* root, int symbol) noexcept {
+double root_bits(const TreeModel& model, const TreeModelView& view, const ContextNode* root,
+                 int symbol) noexcept {
   if (root != nullptr) return kernels().root_bits(*root, view, model.prior());
   return symbol < 0 ? 0.0 : 8.0;  // one byte: its bits are even, by symmetry
 }
 
 class Walk {
  public:
-  Walk(const TreeModelView& view, const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
-       const ContextTreeOptions& options)
-      : view_(view),
-        text_(text),
-        segments_(segments),
-        segment_count_(segment_count),
-        options_(options) {}
+  Walk(const TreeModelView& view, const std::uint8_t* text, const Segment* segments,
+       std::size_t segment_count, const ContextTreeOptions& options)
+      : view_(view), text_(text), segments_(segments), segment_count_(segment_count), options_(options) {}
 
   /// The range of all contexts that begin (nearest byte first) with prefix[0 ... depth).
   Range fold(const std::uint8_t* prefix, int depth) {
@@ -235,7 +235,8 @@ class Walk {
   }
 
   // One range: its 256 buckets in order, each sorted and folded.
-  Range fold_range(Folder& folder, const std::uint32_t* positions, const std::uint64_t* bounds, int depth) const {
+  Range fold_range(Folder& folder, const std::uint32_t* positions, const std::uint64_t* bounds,
+                   int depth) const {
     folder.begin();
     const int known = std::min(depth + 2, view_.depth);
     int before = -1;

@@ -57,7 +57,13 @@ def compress(
     blocks = []
     for start in range(0, len(text), block_bytes):
         run = text[start : start + block_bytes]
-        blocks.append(Block(len(run), zlib.crc32(run), code.encode(run, **_reporting(code.encode, progress, start, len(run)))))
+        blocks.append(
+            Block(
+                len(run),
+                zlib.crc32(run),
+                code.encode(run, **_reporting(code.encode, progress, start, len(run))),
+            )
+        )
     parameters = cast("dict[str, Value]", dict(code.parameters))
     return pack(Container(code.name, parameters, [len(d) for d in documents], blocks))
 

@@ -63,8 +63,7 @@ cdef extern from "<span>" namespace "std" nogil:
 cdef extern from "skm/adaptive_context_tree.hpp" namespace "skm" nogil:
     vector[uint8_t] context_tree_encode(const CTreeModel&, bytes_view, const Watch&) except +
     void context_tree_byte_bits(const CTreeModel&, bytes_view, double*, const Watch&) except +
-    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&,
-                             const Watch&) except +
+    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&, const Watch&) except +
 
 MAX_DEPTH = max_context_depth
 PADDING = context_padding
@@ -120,8 +119,9 @@ cdef class TreeModel:
 
         ``chain[a, b, p, q]`` is the probability of state p at depth b given state q at depth a < b.
         """
-        cdef const float[::1] values = <const float[:(self.depth + 1) * (self.depth + 1) * 256]>self.model.chain()
-        return np.array(values).reshape(self.depth + 1, self.depth + 1, 16, 16)
+        cdef Py_ssize_t depths = self.depth + 1
+        cdef const float[::1] values = <const float[:depths * depths * 256]>self.model.chain()
+        return np.array(values).reshape(depths, depths, 16, 16)
 
     @property
     def leaf(self):
@@ -156,7 +156,6 @@ cdef class TreeModel:
         with nogil:
             context_tree_bits_each(self.model[0], &text[0], <const Segment*>&segments[0, 0],
                                    segments.shape[0], options, &out[0])
-
 
     def encode(self, const uint8_t[::1] document, Job job):
         """Payload of ``document``."""

@@ -128,7 +128,9 @@ class ContextTree:
         counts = self.count(documents)
         sizes = np.array([len(data) for _, data in counts.parts], dtype=np.int64)
         if per_byte and not per_document and len(documents) > 1:
-            raise ValueError("per_byte: several documents can only be predicted in sequence with per_document")
+            raise ValueError(
+                "per_byte: several documents can only be predicted in sequence with per_document"
+            )
         each = self._run(counts, per_document, threads, memory, progress)
         return CodeLengths(
             bits=float(each.sum()),
@@ -250,8 +252,8 @@ def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None)
     if memory < text + least_memory(threads):
         least = text + least_memory(threads)
         raise ValueError(
-            f"memory: {memory:,} bytes are too few for {counts.num_bytes:,} bytes of text on {threads} threads;"
-            f" at least {least:,}"
+            f"memory: {memory:,} bytes are too few for {counts.num_bytes:,} bytes of text"
+            f" on {threads} threads; at least {least:,}"
         )
     return memory - text
 

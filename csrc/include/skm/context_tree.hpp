@@ -27,9 +27,9 @@ std::uint64_t context_tree_memory(int threads) noexcept;
 /// Bits of the positions in `segments`, coded as one: all share one tree.
 ///
 /// Each segment's first position must have `context_padding` readable bytes before it: zeros where a document
-/// starts (skm/context_sort.hpp). The sum of the segments' sizes and the buffer must be below 2^32. The result is
-/// a function of the multiset of (context, symbol): of neither the order of the segments, nor the number of
-/// threads, nor the memory limit, nor the instruction set. Throws std::bad_alloc.
+/// starts (skm/context_sort.hpp). The sum of the segments' sizes and the buffer must be below 2^32. The
+/// result is a function of the multiset of (context, symbol): of neither the order of the segments, nor the
+/// number of threads, nor the memory limit, nor the instruction set. Throws std::bad_alloc.
 double context_tree_bits(const TreeModel& model, const std::uint8_t* text, const Segment* segments,
                          std::size_t segment_count, const ContextTreeOptions& options);
 
