@@ -122,14 +122,6 @@ void run_threads(int threads, Work work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-inline bool is_cancelled(const ContextTreeOptions& options) noexcept {
-  return options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed);
-}
-
-inline void advance(const ContextTreeOptions& options, std::uint64_t positions) noexcept {
-  if (options.progress != nullptr) options.progress->fetch_add(positions, std::memory_order_relaxed);
-}
-
 template <typename Fold>
 class ContextWalk {
  public:
@@ -147,7 +139,7 @@ class ContextWalk {
     std::vector<Range> ranges(256);
     std::uint8_t extended[max_context_depth];
     std::copy(prefix, prefix + depth, extended);
-    for (int first = 0; first < 256 && !is_cancelled(options_);) {
+    for (int first = 0; first < 256 && !options_.watch.cancelled();) {
       const int last = plan_pass(buckets, first);
       if (last == first) {  // too large for one pass: split it further
         extended[depth] = static_cast<std::uint8_t>(first);
@@ -231,7 +223,7 @@ class ContextWalk {
     std::atomic<std::size_t> taken{0};
     run_threads(std::min<int>(options_.threads, last - first), [&] {
       Folder<Fold> folder(fold_);
-      for (std::size_t k; (k = taken.fetch_add(1)) < order.size() && !is_cancelled(options_);) {
+      for (std::size_t k; (k = taken.fetch_add(1)) < order.size() && !options_.watch.cancelled();) {
         const int byte = order[k];
         const std::uint64_t* bounds = start.data() + 256 * (byte - first);
         if (bounds[256] != bounds[0]) ranges[byte] = fold_range(folder, positions.get(), bounds, depth);
@@ -245,7 +237,7 @@ class ContextWalk {
     folder.begin();
     const int known = std::min(depth + 2, fold_.depth());
     int before = -1;
-    for (int b = 0; b < 256 && !is_cancelled(options_); ++b) {
+    for (int b = 0; b < 256 && !options_.watch.cancelled(); ++b) {
       const std::uint32_t count = static_cast<std::uint32_t>(bounds[b + 1] - bounds[b]);
       if (count == 0) continue;
       std::uint64_t* items = folder.items(count);
@@ -253,7 +245,7 @@ class ContextWalk {
       const int after = bounds[b + 1] == bounds[256] ? -1 : depth + 1;
       folder.feed(text_, count, known, before, after);
       before = depth + 1;
-      advance(options_, count);
+      options_.watch.advance(count);
     }
     Range range;
     range.symbol = folder.symbol();
@@ -267,7 +259,7 @@ class ContextWalk {
     scan(prefix, fold_.depth(), [&](std::uint64_t i) { ++counts[text_[i]]; });
     Range range;
     const std::uint64_t total = std::accumulate(counts, counts + 256, std::uint64_t{0});
-    advance(options_, total);
+    options_.watch.advance(total);
     if (total == 1) {
       range.symbol = static_cast<int>(std::find(counts, counts + 256, 1u) - counts);
     } else if (total > 1) {
@@ -332,7 +324,7 @@ void walk_bits_each(const Fold& fold, const std::uint8_t* text, const Segment* s
   std::atomic<std::size_t> taken{0};
   run_threads(options.threads, [&] {
     Folder<Fold> folder(fold);
-    for (std::size_t s; (s = taken.fetch_add(1)) < segment_count && !is_cancelled(options);) {
+    for (std::size_t s; (s = taken.fetch_add(1)) < segment_count && !options.watch.cancelled();) {
       const std::uint32_t count = static_cast<std::uint32_t>(segments[s].end - segments[s].begin);
       if (!is_small(s)) continue;
       folder.begin();
@@ -340,10 +332,10 @@ void walk_bits_each(const Fold& fold, const std::uint8_t* text, const Segment* s
       for (std::uint32_t i = 0; i < count; ++i) items[i] = segments[s].begin + i;
       if (count > 0) folder.feed(text, count, 0, -1, -1);
       bits[s] = root_bits(fold, folder.node(), folder.symbol());
-      advance(options, count);
+      options.watch.advance(count);
     }
   });
-  for (std::size_t s = 0; s < segment_count && !is_cancelled(options); ++s) {
+  for (std::size_t s = 0; s < segment_count && !options.watch.cancelled(); ++s) {
     if (!is_small(s)) bits[s] = walk_bits(fold, text, segments + s, 1, options);
   }
 }

@@ -44,7 +44,8 @@ Row make_prior(const Row& grid, double power) noexcept {
 
 // Mass of Beta(a, b) in the bin of each state (bins meet half way in log-odds), not normalised.
 Row beta_masses(const Row& grid, double a, double b) noexcept {
-  constexpr double tail = 40.0;  // log-odds at which the outer bins are cut and closed by their exponential tails
+  constexpr double tail =
+      40.0;  // log-odds at which the outer bins are cut and closed by their exponential tails
   Row odds;
   for (int i = 0; i < states; ++i) odds[i] = portable_log(grid[i] / (1.0 - grid[i]));
   Row masses{};
@@ -133,24 +134,23 @@ int tree_depth_class(int depth) noexcept {
 }
 
 const TreeParameters& default_tree_parameters() noexcept {
-  static constexpr TreeParameters parameters{
-      {{0.811, 3.82, 0.0818},
-       {0.637, 1.58, 0.0178},
-       {0.371, 0.552, 0.00658},
-       {0.39, 0.77, 0.00118},
-       {0.266, 0.779, 0.000263},
-       {0.15, 0.443, 1.6e-05},
-       {0.292, 2.21, 1.73e-05},
-       {0.149, 0.662, 1.22e-06},
-       {0.108, 0.362, 1.04e-06},
-       {0.164, 0.915, 1.22e-06},
-       {0.117, 0.863, 1.04e-06},
-       {0.0825, 0.382, 1.04e-06},
-       {0.0514, 0.746, 1.04e-06},
-       {0.0718, 0.123, 1.04e-06}},
-      12.4,
-      2.93,
-      -0.016};
+  static constexpr TreeParameters parameters{{{0.811, 3.82, 0.0818},
+                                              {0.637, 1.58, 0.0178},
+                                              {0.371, 0.552, 0.00658},
+                                              {0.39, 0.77, 0.00118},
+                                              {0.266, 0.779, 0.000263},
+                                              {0.15, 0.443, 1.6e-05},
+                                              {0.292, 2.21, 1.73e-05},
+                                              {0.149, 0.662, 1.22e-06},
+                                              {0.108, 0.362, 1.04e-06},
+                                              {0.164, 0.915, 1.22e-06},
+                                              {0.117, 0.863, 1.04e-06},
+                                              {0.0825, 0.382, 1.04e-06},
+                                              {0.0514, 0.746, 1.04e-06},
+                                              {0.0718, 0.123, 1.04e-06}},
+                                             12.4,
+                                             2.93,
+                                             -0.016};
   return parameters;
 }
 

@@ -11,7 +11,8 @@ namespace skm {
 inline constexpr int tree_states = 16;
 
 /// What folding needs of a model. chain: (depth + 1)^2 matrices, [from][to][state at `to`][state at `from`];
-/// leaf: [depth of the parent][state] = probability of a one, seen once in a context of its own below the parent.
+/// leaf: [depth of the parent][state] = probability of a one, seen once in a context of its own below the
+/// parent.
 struct TreeModelView {
   const float* chain;
   const float* leaf;
@@ -20,10 +21,10 @@ struct TreeModelView {
 
 /// Product of the messages that have arrived at one context, for each binary node v (1 ... 255) of the byte.
 ///
-/// The visited binary nodes form a trie. Nodes on an unbranched run have seen one and the same history, so they
-/// share one product, kept at the run's top and meant for "the bit that was seen"; a branching node keeps its own,
-/// meant for "a one". A slot holds, for each state p, product[v][p] * 2^(scale[v] + exponent[v][p]) (exponents only
-/// if `wide`).
+/// The visited binary nodes form a trie. Nodes on an unbranched run have seen one and the same history, so
+/// they share one product, kept at the run's top and meant for "the bit that was seen"; a branching node
+/// keeps its own, meant for "a one". A slot holds, for each state p, product[v][p] * 2^(scale[v] +
+/// exponent[v][p]) (exponents only if `wide`).
 struct alignas(64) ContextNode {
   float product[256][tree_states];
   std::int32_t exponent[256][tree_states];
@@ -31,8 +32,8 @@ struct alignas(64) ContextNode {
   std::uint64_t used[8];    ///< bit v: binary node v was visited; bit 256 + s: symbol s was seen
   std::uint64_t branch[4];  ///< bit v: both values were seen at binary node v
   int depth;
-  int merges;   ///< messages multiplied in since the last spread; at most `merges_per_spread`
-  int symbol;   ///< the only one seen, else -1
+  int merges;  ///< messages multiplied in since the last spread; at most `merges_per_spread`
+  int symbol;  ///< the only one seen, else -1
   bool empty;
   bool wide;
 };
@@ -40,8 +41,8 @@ struct alignas(64) ContextNode {
 using ContextFold = FoldStack<ContextNode>;
 
 struct ContextTreeKernels {
-  /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with the
-  /// position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
+  /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with
+  /// the position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
   void (*feed)(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text,
                const std::uint64_t* items, const std::int8_t* shared, std::uint32_t count) noexcept;
   /// Multiplies the message of `child` (deeper than `parent`) into `parent`.

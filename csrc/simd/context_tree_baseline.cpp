@@ -1,7 +1,7 @@
 // The context-tree fold compiled for any processor.
-#include "context_tree.hpp"
-
 #include <cstddef>
+
+#include "context_tree.hpp"
 
 namespace skm {
 namespace {

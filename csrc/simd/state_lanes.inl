@@ -1,5 +1,5 @@
-// Vectors over the 16 hidden states, for code compiled once per instruction set. Generic vectors: every lane does
-// the same IEEE operations in the same order whatever the register width, so results have the same bits.
+// Vectors over the 16 hidden states, for code compiled once per instruction set. Generic vectors: every lane
+// does the same IEEE operations in the same order whatever the register width, so results have the same bits.
 
 typedef float Lanes __attribute__((vector_size(64)));
 typedef std::int32_t IntLanes __attribute__((vector_size(64)));

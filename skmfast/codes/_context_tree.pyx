@@ -33,6 +33,12 @@ cdef extern from "skm/tree_model.hpp" namespace "skm" nogil:
         const float* leaf()
         const double* prior()
 
+cdef extern from "skm/watch.hpp" namespace "skm" nogil:
+    cdef cppclass Watch:
+        Watch()
+        atomic_count* progress
+        const atomic_flag* cancel
+
 cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
     cdef struct Segment:
         uint64_t begin
@@ -41,8 +47,7 @@ cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
         ContextTreeOptions()
         int threads
         uint64_t memory
-        atomic_count* progress
-        const atomic_flag* cancel
+        Watch watch
     uint64_t context_tree_memory(int)
     double context_tree_bits(const CTreeModel&, const uint8_t*, const Segment*, size_t,
                              const ContextTreeOptions&) except +
@@ -66,10 +71,9 @@ cdef extern from "<span>" namespace "std" nogil:
         bytes_span(uint8_t*, size_t)
 
 cdef extern from "skm/adaptive_context_tree.hpp" namespace "skm" nogil:
-    uint64_t adaptive_context_tree_memory(uint64_t)
-    vector[uint8_t] context_tree_encode(const CTreeModel&, bytes_view) except +
-    void context_tree_byte_bits(const CTreeModel&, bytes_view, double*) except +
-    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&) except +
+    vector[uint8_t] context_tree_encode(const CTreeModel&, bytes_view, const Watch&) except +
+    void context_tree_byte_bits(const CTreeModel&, bytes_view, double*, const Watch&) except +
+    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&, const Watch&) except +
 
 MAX_DEPTH = max_context_depth
 PADDING = context_padding
@@ -78,11 +82,6 @@ PADDING = context_padding
 def least_memory(int threads):
     """Least working memory in bytes that can be kept to with so many threads."""
     return context_tree_memory(threads)
-
-
-def adaptive_memory(uint64_t size):
-    """Bytes of memory that encoding or decoding a document of ``size`` bytes may take."""
-    return adaptive_context_tree_memory(size)
 
 
 cdef class Job:
@@ -130,8 +129,9 @@ cdef class TreeModel:
 
         ``chain[a, b, p, q]`` is the probability of state p at depth b given state q at depth a < b.
         """
-        cdef const float[::1] values = <const float[:(self.depth + 1) * (self.depth + 1) * 256]>self.model.chain()
-        return np.array(values).reshape(self.depth + 1, self.depth + 1, 16, 16)
+        cdef Py_ssize_t depths = self.depth + 1
+        cdef const float[::1] values = <const float[:depths * depths * 256]>self.model.chain()
+        return np.array(values).reshape(depths, depths, 16, 16)
 
     @property
     def leaf(self):
@@ -167,34 +167,37 @@ cdef class TreeModel:
             context_tree_bits_each(self.model[0], &text[0], <const Segment*>&segments[0, 0],
                                    segments.shape[0], options, &out[0])
 
-
-    def encode(self, const uint8_t[::1] document):
+    def encode(self, const uint8_t[::1] document, Job job):
         """Payload of ``document``."""
         cdef vector[uint8_t] payload
+        cdef Watch watch = _watch(job)
         cdef const uint8_t* start = &document[0] if document.shape[0] else NULL
         with nogil:
-            payload = context_tree_encode(self.model[0], bytes_view(start, document.shape[0]))
+            payload = context_tree_encode(self.model[0], bytes_view(start, document.shape[0]), watch)
         return PyBytes_FromStringAndSize(<const char*>payload.data(), payload.size())
 
-    def byte_bits(self, const uint8_t[::1] document, double[::1] out):
+    def byte_bits(self, const uint8_t[::1] document, double[::1] out, Job job):
         """Bits of each byte given those before it, into ``out``."""
+        cdef Watch watch = _watch(job)
         if out.shape[0] != document.shape[0]:
             raise ValueError("out: one place for each byte")
         if document.shape[0] == 0:
             return
         with nogil:
-            context_tree_byte_bits(self.model[0], bytes_view(&document[0], document.shape[0]), &out[0])
+            context_tree_byte_bits(self.model[0], bytes_view(&document[0], document.shape[0]), &out[0],
+                                   watch)
 
-    def decode(self, const uint8_t[::1] payload, Py_ssize_t num_bytes):
+    def decode(self, const uint8_t[::1] payload, Py_ssize_t num_bytes, Job job):
         """The document of ``num_bytes`` bytes whose payload this is."""
         cdef bytes document = PyBytes_FromStringAndSize(NULL, num_bytes)
         cdef uint8_t* start = <uint8_t*><char*>document
         cdef const uint8_t* data = &payload[0] if payload.shape[0] else NULL
         cdef size_t position = 0
         cdef cbool whole
+        cdef Watch watch = _watch(job)
         with nogil:
             whole = context_tree_decode(self.model[0], bytes_view(data, payload.shape[0]),
-                                        bytes_span(start, num_bytes), position)
+                                        bytes_span(start, num_bytes), position, watch)
         if not whole:
             raise CorruptStreamError(
                 f"context-tree payload: damaged at or before byte {position:,} of {payload.shape[0]:,}"
@@ -243,9 +246,15 @@ cdef ContextTreeOptions _options(int threads, uint64_t memory, Job job):
     cdef ContextTreeOptions options
     options.threads = threads
     options.memory = memory
-    options.progress = job.count
-    options.cancel = job.flag
+    options.watch = _watch(job)
     return options
+
+
+cdef Watch _watch(Job job):
+    cdef Watch watch
+    watch.progress = job.count
+    watch.cancel = job.flag
+    return watch
 
 
 cdef _check(const uint8_t[::1] text, const uint64_t[:, ::1] segments):
