@@ -163,7 +163,7 @@ class AdaptiveTree {
   using Ratios = std::array<BitRatio, max_context_depth + 1>;
 
   const float* chain(int from, int to) const noexcept {
-    return model_.chain() + (static_cast<std::ptrdiff_t>(from) * (model_.depth() + 1) + to) * 256;
+    return model_.chain() + (static_cast<std::ptrdiff_t>(from) * (model_.depth() + 1) + to) * transition_size;
   }
   const float* leaf(int depth) const noexcept { return model_.leaf() + tree_states * depth; }
 

@@ -10,6 +10,9 @@ namespace skm {
 /// Values that the hidden probability of a context may take; one AVX-512 register of float32.
 inline constexpr int tree_states = 16;
 
+/// Floats in a transition matrix: the rows of the upper eight states mirror those of the lower eight.
+inline constexpr int transition_size = tree_states / 2 * tree_states;
+
 /// What folding needs of a model. chain: (depth + 1)^2 matrices, [from][to][state at `to`][state at `from`];
 /// leaf: [depth of the parent][state] = probability of a one, seen once in a context of its own below the
 /// parent.

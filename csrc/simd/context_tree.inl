@@ -230,7 +230,7 @@ inline Message gather(const ContextNode& node, int v) noexcept {
 // Message from depth `to` up to depth `from`: sums over the states at `to`. The result is scaled so that a
 // state in the middle is in [1, 2): a probability of one half is within 2^22 of every other.
 inline Message ascend(Message below, const TreeModelView& model, int from, int to) noexcept {
-  const float* matrix = model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * 256;
+  const float* matrix = model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * transition_size;
   const Lanes sum = transition(matrix, below.lanes);
   const std::int32_t exponent = (reinterpret_cast<IntLanes>(sum)[8] >> 23) - 127;
   const float scale = __builtin_bit_cast(float, (127 - exponent) << 23);

@@ -130,8 +130,9 @@ cdef class TreeModel:
         ``chain[a, b, p, q]`` is the probability of state p at depth b given state q at depth a < b.
         """
         cdef Py_ssize_t depths = self.depth + 1
-        cdef const float[::1] values = <const float[:depths * depths * 256]>self.model.chain()
-        return np.array(values).reshape(depths, depths, 16, 16)
+        cdef const float[::1] values = <const float[:depths * depths * 128]>self.model.chain()
+        lower = np.array(values).reshape(depths, depths, 8, 16)
+        return np.concatenate([lower, lower[:, :, ::-1, ::-1]], axis=2)
 
     @property
     def leaf(self):

@@ -102,7 +102,7 @@ class ContextTree:
     --------
     >>> code = ContextTree()
     >>> round(code.lengths([b"abracadabra " * 20]).bits)
-    134
+    65
     """
 
     name = "context-tree"
