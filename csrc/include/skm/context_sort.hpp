@@ -13,8 +13,9 @@ namespace skm {
 /// Contexts are told apart by at most this many bytes: one AVX-512 register.
 inline constexpr int max_context_depth = 64;
 
-/// Zero bytes required before each document, and readable bytes before the buffer's first position.
-inline constexpr std::size_t context_padding = max_context_depth;
+/// Zero bytes required before each document, and readable bytes before the buffer's first position: the sort
+/// fetches four context bytes at a time, from any depth below the greatest.
+inline constexpr std::size_t context_padding = max_context_depth + 4;
 
 /// Sorts `count` positions, given in the low halves of `items`, by the bytes of their contexts from depth
 /// `from` (they are equal up to there) to `depth` <= 64.
