@@ -18,6 +18,9 @@ from skmfast.settings import free_memory, resolve_threads
 
 Result = TypeVar("Result")
 
+# Memory, in bytes, that Python and its libraries take.
+_INTERPRETER = 1 << 27
+
 # Smallest input, in bytes, that is worth a thread to watch over it.
 _WATCHED = 1 << 16
 
@@ -294,19 +297,19 @@ def _check_size(num_bytes: int) -> None:
 
 
 def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None) -> int:
-    """What is left of the limit beside the text."""
+    """What is left of the limit beside the documents, their copy in one buffer, and the interpreter."""
     text = counts.num_bytes + PADDING * (len(counts.parts) + 1)
     if text >= 1 << 32:
         raise ValueError(f"context-tree: {text:,} bytes are more than the 4 GiB that one corpus may have")
+    least = least_memory(threads)
     if memory is None:
-        return max(free_memory() // 2 - text, least_memory(threads))
-    if memory < text + least_memory(threads):
-        least = text + least_memory(threads)
+        memory = free_memory() // 2
+    elif memory < text + least:
         raise ValueError(
             f"memory: {memory:,} bytes are too few for {counts.num_bytes:,} bytes of text"
-            f" on {threads} threads; at least {least:,}"
+            f" on {threads} threads; at least {text + least:,}"
         )
-    return memory - text
+    return max(memory - text - counts.num_bytes - _INTERPRETER, least)
 
 
 def _lay_out(counts: ContextTreeCounts) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
