@@ -230,7 +230,8 @@ inline Message gather(const ContextNode& node, int v) noexcept {
 // Message from depth `to` up to depth `from`: sums over the states at `to`. The result is scaled so that a
 // state in the middle is in [1, 2): a probability of one half is within 2^22 of every other.
 inline Message ascend(Message below, const TreeModelView& model, int from, int to) noexcept {
-  const float* matrix = model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * transition_size;
+  const float* matrix =
+      model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * transition_size;
   const Lanes sum = transition(matrix, below.lanes);
   const std::int32_t exponent = (reinterpret_cast<IntLanes>(sum)[8] >> 23) - 127;
   const float scale = __builtin_bit_cast(float, (127 - exponent) << 23);
@@ -298,8 +299,12 @@ struct MarkovWeighting {
   const TreeModelView& model;
 
   void open(ContextNode& node, int depth) const noexcept { clear(node, depth); }
-  void absorb(ContextNode& parent, const ContextNode& child) const noexcept { skm::absorb(parent, child, model); }
-  void absorb_leaf(ContextNode& parent, int symbol) const noexcept { skm::absorb_leaf(parent, symbol, model); }
+  void absorb(ContextNode& parent, const ContextNode& child) const noexcept {
+    skm::absorb(parent, child, model);
+  }
+  void absorb_leaf(ContextNode& parent, int symbol) const noexcept {
+    skm::absorb_leaf(parent, symbol, model);
+  }
 };
 
 void feed(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text, const std::uint64_t* items,

@@ -25,8 +25,8 @@ inline Lanes turned(Lanes x, bool keep) noexcept {
   return reinterpret_cast<Lanes>(turned_exponents(reinterpret_cast<IntLanes>(x), keep));
 }
 
-// Sum over the states p below of matrix[p] * states[p], for each state above. Only the first eight rows are stored:
-// row 15 - p is the mirror image of row p.
+// Sum over the states p below of matrix[p] * states[p], for each state above. Only the first eight rows are
+// stored: row 15 - p is the mirror image of row p.
 inline Lanes transition(const float* matrix, Lanes below) noexcept {
   alignas(64) float states[16];
   store(states, below);
@@ -47,5 +47,6 @@ inline Lanes transition(const float* matrix, Lanes below) noexcept {
     }
   }
   const Lanes mirrored = behind[0] + behind[1];
-  return (ahead[0] + ahead[1]) + reinterpret_cast<Lanes>(mirror_exponents(reinterpret_cast<IntLanes>(mirrored)));
+  return (ahead[0] + ahead[1]) +
+         reinterpret_cast<Lanes>(mirror_exponents(reinterpret_cast<IntLanes>(mirrored)));
 }

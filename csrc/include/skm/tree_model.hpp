@@ -52,8 +52,8 @@ class TreeModel {
  private:
   int depth_;
   double prior_[16];
-  /// [from][to][state at to][state at from], for from < to and the lower eight states at `to`: by the symmetry of
-  /// zero and one the probability is the same from state 15 - q to state 15 - p as from q to p.
+  /// [from][to][state at to][state at from], for from < to and the lower eight states at `to`: by the
+  /// symmetry of zero and one the probability is the same from state 15 - q to state 15 - p as from q to p.
   std::vector<float> chain_;
   std::vector<float>
       leaf_;  ///< [depth][state]: probability of a one in a context seen once, given p at depth
