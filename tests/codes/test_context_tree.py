@@ -268,3 +268,37 @@ def test_hash_of_a_real_stream(corpora_dir):
     payload = check_stream(ContextTree(), text)
     frozen = (GOLDEN / "context_tree_alice29_30000.sha256").read_text().strip()
     assert hashlib.sha256(payload).hexdigest() == frozen
+
+
+MANY_ON_ISA = """
+import hashlib
+import numpy as np
+from skmfast.codes.context_tree import ContextTree
+random = np.random.default_rng(5)
+digest = hashlib.sha256()
+for i in range(200):
+    symbols = 2 ** random.integers(0, 9)
+    text = random.integers(0, symbols, random.integers(0, 600), dtype=np.uint8).tobytes()
+    text = text * (1 + i % 4)  # repeats: deep contexts
+    code = ContextTree([None, 0, 1, 2, 5, 9][i % 6])
+    payload = code.encode(text)
+    bits = code.lengths([text]).bits
+    assert 0 <= 8 * len(payload) - bits <= 64 + 1e-4 * bits, (i, bits, len(payload))
+    assert code.decode(payload, len(text)) == text, i
+    digest.update(payload + repr(bits).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_random_files_on_every_instruction_set():
+    digests = set()
+    for isa in ("baseline", "avx2", "avx512"):
+        run = subprocess.run(
+            [sys.executable, "-c", MANY_ON_ISA],
+            env={**os.environ, "SKMFAST_ISA": isa},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(run.stdout)
+    assert len(digests) == 1
