@@ -140,9 +140,10 @@ def best_of_families(runs: list[Runs]) -> set[str]:
     best: dict[str, Runs] = {}
     for run in runs:
         family = run.contender.family
-        if family and run.error is None and run.done:
-            if family not in best or run.done[0].bits < best[family].done[0].bits:
-                best[family] = run
+        if not family or run.error is not None or not run.done:
+            continue
+        if family not in best or run.done[0].bits < best[family].done[0].bits:
+            best[family] = run
     return {run.contender.name for run in best.values()}
 
 

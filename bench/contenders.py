@@ -1,4 +1,4 @@
-"""The codes of bench_codelength.py: our own and real tools, each as a command line and the way to read its size."""
+"""The codes of bench_codelength.py: ours and real tools, each a command line and a way to read its size."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Bits per byte against speed, drawn from a record of bench_codelength.py and nothing else.
 
-``python bench/plot_pareto.py bench/results/codelength.json -o docs/figures/pareto.png``. Lower and further right is
-better. The stepped line is the front: for each speed the fewest bits that some code on one processor reaches.
-The image names the digest of its record, which tests/test_readme_figures.py compares.
+``python bench/plot_pareto.py bench/results/codelength.json -o docs/figures/pareto.png``. Lower and further
+right is better. The stepped line is the front: for each speed the fewest bits that some code on one processor
+reaches. The image names the digest of its record, which tests/test_readme_figures.py compares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from readme_table import SPEED_FILES, files_of, good, label
+from readme_table import SPEED_FILES, files_of, good
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,7 @@
 """The README's tables of code lengths and speeds, from a record of bench_codelength.py and nothing else.
 
-``python bench/readme_table.py bench/results/codelength.json`` prints the Markdown; ``--write README.md`` puts it
-between the two marks there, and tests/test_readme_figures.py checks that it is what the record says.
+``python bench/readme_table.py bench/results/codelength.json`` prints the Markdown; ``--write README.md`` puts
+it between the two marks there, and tests/test_readme_figures.py checks that it is what the record says.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def one_thread(row: Row, rows: list[Row]) -> Row | None:
 
 
 def ratios(row: Row, rows: list[Row]) -> dict[str, float]:
-    """How many times as fast ``row`` is: as its rivals in processor time; as itself on one thread, on the wall."""
+    """How many times as fast ``row`` is: as its rivals (processor time), as itself on one thread (wall)."""
     if row["error"] is not None or not row["ours"]:
         return {}
     if row["threads"] > 1:
@@ -162,9 +162,9 @@ def source_line(record: dict[str, Any]) -> str:
     )
     return (
         f"Medians of {record['rounds']} rounds on {record['machine']['processor']}, {record['date'][:10]}, "
-        f"commit {record['commit'][:10]}; {tools}. Peers are measured as whole processes, our codes as the call "
-        "`skm.code_length(path)`, reading included; time is processor time on one thread and time on the wall "
-        "on several. 7-Zip's archive directory is not counted."
+        f"commit {record['commit'][:10]}; {tools}. Peers are measured as whole processes, our codes as the "
+        "call `skm.code_length(path)`, reading included; time is processor time on one thread, and time "
+        "on the wall on several. 7-Zip's archive directory is not counted."
     )
 
 

@@ -25,8 +25,7 @@ void load_keys(const std::uint8_t* text, std::uint64_t* items, std::uint32_t cou
   }
 }
 
-// ---- bitonic networks on up to 64 integers in eight registers
-// ----------------------------------------------
+// ---- bitonic networks on up to 64 integers in eight registers ----------------------------------
 
 template <int mask>
 inline __m512i exchange(__m512i v, __m512i partner) noexcept {
@@ -110,8 +109,7 @@ void sort_few(std::uint64_t* items, std::uint32_t count) noexcept {
   sort_loaded<8>(items, count);
 }
 
-// ---- quicksort
-// -----------------------------------------------------------------------------------------------
+// ---- quicksort ---------------------------------------------------------------------------------
 
 // A value with at least one item below it and one not below it (the items are distinct).
 std::uint64_t choose_pivot(const std::uint64_t* items, std::uint32_t count) noexcept {

@@ -23,8 +23,7 @@ struct Message {
 inline bool bit_of(const std::uint64_t* words, int v) noexcept { return words[v >> 6] >> (v & 63) & 1; }
 inline void set_bit(std::uint64_t* words, int v) noexcept { words[v >> 6] |= std::uint64_t{1} << (v & 63); }
 
-// ---- tries of binary nodes
-// -----------------------------------------------------------------------------------
+// ---- tries of binary nodes ---------------------------------------------------------------------
 
 // Bits 0, 2, 4 ... of x, packed into the low half; and the way back.
 inline std::uint64_t pack_even(std::uint64_t x) noexcept {
@@ -112,8 +111,7 @@ inline int sharers(const ContextNode& node, int v) noexcept {
   }
 }
 
-// ---- nodes
-// -----------------------------------------------------------------------------------------------------
+// ---- nodes -------------------------------------------------------------------------------------
 
 void clear(ContextNode& node, int depth) noexcept {
   node.depth = depth;
