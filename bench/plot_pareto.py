@@ -71,7 +71,8 @@ def draw_front(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 def place_labels(axes: Axes, rows: list[dict[str, Any]]) -> None:
     """Each label where it covers the least: other labels, markers, the border; the nearest such place."""
-    renderer = axes.figure.canvas.get_renderer()
+    canvas: Any = axes.figure.canvas
+    renderer = canvas.get_renderer()
     scale = axes.figure.dpi / 72
     spots = [axes.transData.transform((row["mb_per_s"], row["bits_per_byte"])) for row in rows]
     taken: list[Bbox] = [box_around(spot, 5 * scale) for spot in spots]

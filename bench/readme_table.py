@@ -162,9 +162,10 @@ def source_line(record: dict[str, Any]) -> str:
     )
     return (
         f"Medians of {record['rounds']} rounds on {record['machine']['processor']}, {record['date'][:10]}, "
-        f"commit {record['commit'][:10]}; {tools}. Peers are measured as whole processes, our codes as the call "
-        "`skm.code_length(path)`, reading included. Time is processor time on one thread, time on the wall "
-        "on several. Sizes are of the files that the tools write; of 7-Zip's archive, of the packed stream."
+        f"commit {record['commit'][:10]}; {tools}. "
+        "Peers are measured as whole processes, our codes as the call `skm.code_length(path)`, reading "
+        "included. Time is processor time on one thread, time on the wall on several. Sizes are those of "
+        "the files that the tools write; of 7-Zip's archive, that of the packed stream."
     )
 
 

@@ -78,8 +78,8 @@ def test_block_of_a_record(tables, record):
         "| xz -9e | 1000 | 1.0 | 50 |",
     ]
     assert lines[15] == (
-        "- gcide: `context-tree` is 8.00 times as fast as xz -9e, 2.00 times as fast as 7z PPMd (best order), "
-        "0.70 times as fast as bzip3, 2.00 times as fast on 2 threads as on one."
+        "- gcide: `context-tree` is 8.00 times as fast as xz -9e, 2.00 times as fast as 7z PPMd "
+        "(best order), 0.70 times as fast as bzip3, 2.00 times as fast on 2 threads as on one."
     )
     assert "2026-01-02" in lines[-1]
     assert "xz 5.4, bzip3 1.2, 7z 26.0." in lines[-1]
