@@ -75,8 +75,8 @@ void set_bit(std::uint64_t* words, int v) noexcept { words[v >> 6] |= std::uint6
 struct Node {
   std::uint64_t used[8];
   std::uint64_t branch[4];
-  std::uint64_t slots[4];    ///< binary nodes with a slot; the slots are stored in this order
-  std::uint32_t position;    ///< some position with this context
+  std::uint64_t slots[4];  ///< binary nodes with a slot; the slots are stored in this order
+  std::uint32_t position;  ///< some position with this context
   std::uint32_t first_slot;
   std::uint16_t slot_count;
   std::uint8_t size_class;
@@ -136,14 +136,15 @@ class Children {
 
 class AdaptiveTree {
  public:
-  /// text: the document behind `context_padding` zero bytes; what lies at a position is read only after it was
-  /// coded.
+  /// text: the document behind `context_padding` zero bytes; what lies at a position is read only after it
+  /// was coded.
   AdaptiveTree(const TreeModel& model, const std::uint8_t* text) : model_(model), text_(text) {
     nodes_.allocate(1);
     nodes_[0] = Node{};
   }
 
-  /// Codes the byte at `position`: code_bit(p1) is given the probability of a one, in 2^-32, and returns the bit.
+  /// Codes the byte at `position`: code_bit(p1) is given the probability of a one, in 2^-32, and returns the
+  /// bit.
   template <typename CodeBit>
   std::uint8_t code(std::uint32_t position, CodeBit code_bit) {
     const std::uint8_t new_edge = find_path(position);
@@ -162,7 +163,7 @@ class AdaptiveTree {
   using Ratios = std::array<BitRatio, max_context_depth + 1>;
 
   const float* chain(int from, int to) const noexcept {
-    return model_.chain() + (static_cast<std::ptrdiff_t>(from) * (model_.depth() + 1) + to) * 256;
+    return model_.chain() + (static_cast<std::ptrdiff_t>(from) * (model_.depth() + 1) + to) * transition_size;
   }
   const float* leaf(int depth) const noexcept { return model_.leaf() + tree_states * depth; }
 
@@ -187,8 +188,8 @@ class AdaptiveTree {
     return d;
   }
 
-  // Nodes whose context the position has, shallowest first, into path_[0 ... deepest_]; a node is made where the
-  // position leaves an edge. Returns the context byte by which the position leaves the deepest one.
+  // Nodes whose context the position has, shallowest first, into path_[0 ... deepest_]; a node is made where
+  // the position leaves an edge. Returns the context byte by which the position leaves the deepest one.
   std::uint8_t find_path(std::uint32_t position) {
     std::uint32_t node = 0;
     std::uint32_t next = 0;
@@ -263,8 +264,8 @@ class AdaptiveTree {
     kernels().start(*slots_.at(node.first_slot), factor, false);
   }
 
-  // Probability of a one at binary node v, the i-th of the byte; leaves in ratios_[i] the ratios that lead to it,
-  // one for each level that has seen v.
+  // Probability of a one at binary node v, the i-th of the byte; leaves in ratios_[i] the ratios that lead to
+  // it, one for each level that has seen v.
   std::uint32_t predict(int v, int i) noexcept {
     Ratios& ratios = ratios_[i];
     int level = deepest_;
@@ -289,8 +290,8 @@ class AdaptiveTree {
     return kernels().predict(&slot(root, slot_of(root, v)), is_turned(root, v), model_.prior(), ratios[0]);
   }
 
-  // Where, from `deepest` up, the nodes saw one bit only both at v and above it, the ratios are those of the bit
-  // before, or their mirror image. Copies them; returns the level up to which they are now known.
+  // Where, from `deepest` up, the nodes saw one bit only both at v and above it, the ratios are those of the
+  // bit before, or their mirror image. Copies them; returns the level up to which they are now known.
   int reuse_run(int v, int i, int deepest) noexcept {
     int level = deepest;
     for (; level >= 0; --level) {
@@ -391,8 +392,8 @@ class AdaptiveTree {
   std::array<Ratios, 8> ratios_;
 };
 
-// Room for a document behind its padding, as the tree reads it. Not initialised: what is never written costs no
-// memory, however large a size a damaged stream declares.
+// Room for a document behind its padding, as the tree reads it. Not initialised: what is never written costs
+// no memory, however large a size a damaged stream declares.
 std::unique_ptr<std::uint8_t[]> padded(std::size_t size) {
   std::unique_ptr<std::uint8_t[]> text(new std::uint8_t[context_padding + size]);
   std::fill_n(text.get(), context_padding, std::uint8_t{0});
@@ -409,28 +410,29 @@ bool known_bit(std::uint8_t byte, int& index) noexcept { return byte >> (7 - ind
 
 }  // namespace
 
-std::uint64_t adaptive_context_tree_memory(std::uint64_t size) noexcept { return (std::uint64_t{1} << 22) + 900 * size; }
-
-std::vector<std::uint8_t> context_tree_encode(const TreeModel& model, std::span<const std::uint8_t> document) {
+std::vector<std::uint8_t> context_tree_encode(const TreeModel& model, std::span<const std::uint8_t> document,
+                                              const Watch& watch) {
   const std::unique_ptr<std::uint8_t[]> text = padded(document);
   const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
   RangeEncoder encoder;
-  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size() && !watch.cancelled(); ++i) {
     int index = 0;
     tree->code(static_cast<std::uint32_t>(i), [&](std::uint32_t p1) {
       const bool bit = known_bit(text[i], index);
       encoder.encode_bit(bit, p1);
       return bit;
     });
+    watch.advance(1);
   }
   const std::span<const std::uint8_t> payload = encoder.finish();
   return {payload.begin(), payload.end()};
 }
 
-void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t> document, double* bits) {
+void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t> document, double* bits,
+                            const Watch& watch) {
   const std::unique_ptr<std::uint8_t[]> text = padded(document);
   const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
-  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size() && !watch.cancelled(); ++i) {
     int index = 0;
     double sum = 0.0;
     tree->code(static_cast<std::uint32_t>(i), [&](std::uint32_t p1) {
@@ -439,18 +441,20 @@ void context_tree_byte_bits(const TreeModel& model, std::span<const std::uint8_t
       return bit;
     });
     bits[i - context_padding] = sum;
+    watch.advance(1);
   }
 }
 
 bool context_tree_decode(const TreeModel& model, std::span<const std::uint8_t> payload,
-                         std::span<std::uint8_t> document, std::size_t& position) {
+                         std::span<std::uint8_t> document, std::size_t& position, const Watch& watch) {
   const std::unique_ptr<std::uint8_t[]> text = padded(document.size());
   const auto tree = std::make_unique<AdaptiveTree>(model, text.get());
   RangeDecoder decoder(payload);
-  for (std::size_t i = context_padding; i < context_padding + document.size(); ++i) {
+  for (std::size_t i = context_padding; i < context_padding + document.size() && !watch.cancelled(); ++i) {
     text[i] = tree->code(static_cast<std::uint32_t>(i),
                          [&](std::uint32_t p1) -> bool { return decoder.decode_bit(p1); });
     if (decoder.failed()) break;
+    watch.advance(1);
   }
   position = decoder.position();
   if (!decoder.at_end()) return false;

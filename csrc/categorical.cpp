@@ -27,12 +27,16 @@ const LogitKernels<T>& kernels() noexcept {
   if (active_isa() == Isa::avx512) all = &categorical_kernels_avx512();
   if (active_isa() == Isa::avx2) all = &categorical_kernels_avx2();
 #endif
-  if constexpr (std::is_same_v<T, float>) return all->float32;
-  else return all->bfloat16;
+  if constexpr (std::is_same_v<T, float>)
+    return all->float32;
+  else
+    return all->bfloat16;
 }
 
 inline float widen(float x) noexcept { return x; }
-inline float widen(std::uint16_t x) noexcept { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16); }
+inline float widen(std::uint16_t x) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
+}
 
 // A row that passed the checks.
 struct Row {
@@ -61,8 +65,7 @@ template <class T>
 }
 
 template <class T>
-Row check_row(const LogitMatrix<T>& logits, std::size_t index, const LogitKernels<T>& kernel) noexcept {
-  const RowSummary summary = kernel.summarise(logits.row(index), logits.cols);
+Row check_row(const LogitMatrix<T>& logits, std::size_t index, const RowSummary& summary) noexcept {
   Row row;
   row.max = summary.max;
   if (summary.largest_magnitude >= kInfinity) [[unlikely]] {
@@ -71,6 +74,24 @@ Row check_row(const LogitMatrix<T>& logits, std::size_t index, const LogitKernel
   }
   return row;
 }
+
+// A range of rows in order. The kernels summarise row i + 1 while they work on row i.
+template <class T>
+struct Walk {
+  Walk(const LogitMatrix<T>& matrix, std::size_t first, std::size_t last)
+      : logits(matrix), kernel(kernels<T>()), end(last) {
+    if (first < last) ahead = kernel.summarise(matrix.row(first), matrix.cols);
+  }
+
+  /// The row after i; i itself at the end, where nobody asks for the summary.
+  const T* next(std::size_t i) const noexcept { return logits.row(i + 1 < end ? i + 1 : i); }
+  Row check(std::size_t i) const noexcept { return check_row(logits, i, ahead); }
+
+  const LogitMatrix<T>& logits;
+  const LogitKernels<T>& kernel;
+  std::size_t end;
+  RowSummary ahead = {};  // of the row that comes next
+};
 
 // cum_j of the header as a function of the possible symbols before j and the sum of their weights.
 class Scale {
@@ -96,23 +117,15 @@ class Scale {
   std::uint64_t spare_;
 };
 
-// The row to fetch while row i is worked on: the next, or some kilobytes on where rows are short, since
-// memory answers later than a short row takes. Null past the end.
-template <class T>
-const T* row_to_fetch(const LogitMatrix<T>& logits, std::size_t i, std::size_t end) noexcept {
-  constexpr std::size_t kDistance = 4096 / sizeof(T);
-  const std::size_t ahead = i + 1 + (logits.cols < kDistance ? (kDistance - 1) / logits.cols : 0);
-  return ahead < end ? logits.row(ahead) : nullptr;
-}
-
-// Runs body(row) -> LogitFault over all rows, split over threads, and returns the fault of the first.
+// Runs body(walk, row) -> LogitFault over all rows, split over threads, and returns the first row's fault.
 template <class T, class Body>
 LogitFault for_rows(const LogitMatrix<T>& logits, unsigned threads, Body&& body) {
   const std::size_t parts = part_count(logits.rows, kGrain / logits.cols + 1, threads);
   const std::unique_ptr<LogitFault[]> faults = std::make_unique<LogitFault[]>(parts);
   parallel_ranges(logits.rows, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
     LogitFault fault;
-    for (std::size_t i = begin; i < end && fault.kind == LogitFaultKind::none; ++i) fault = body(i, end);
+    Walk<T> walk(logits, begin, end);
+    for (std::size_t i = begin; i < end && fault.kind == LogitFaultKind::none; ++i) fault = body(walk, i);
     faults[part] = fault;
   });
   for (std::size_t part = 0; part < parts; ++part) {
@@ -137,17 +150,19 @@ LogitFault check_total(std::size_t possible, unsigned total_bits, std::size_t ro
 }
 
 template <class T>
-LogitFault interval_of(const LogitMatrix<T>& logits, std::size_t i, std::size_t end, std::int64_t symbol,
-                       unsigned total_bits, Interval& interval, const LogitKernels<T>& kernel) noexcept {
-  if (const LogitFault bad = check_symbol(symbol, i, logits.cols); bad.kind != LogitFaultKind::none) return bad;
-  const Row row = check_row(logits, i, kernel);
+LogitFault interval_of(Walk<T>& walk, std::size_t i, std::int64_t symbol, unsigned total_bits,
+                       Interval& interval) noexcept {
+  const std::size_t cols = walk.logits.cols;
+  if (const LogitFault bad = check_symbol(symbol, i, cols); bad.kind != LogitFaultKind::none) return bad;
+  const Row row = walk.check(i);
   if (row.fault.kind != LogitFaultKind::none) return row.fault;
-  const T* data = logits.row(i);
+  const T* data = walk.logits.row(i);
   const std::size_t s = static_cast<std::size_t>(symbol);
   if (widen(data[s]) == kMinusInfinity) return {LogitFaultKind::impossible_symbol, i, s};
-  const std::size_t possible = possible_of(row, data, logits.cols);
-  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
-  const SymbolSums sums = kernel.symbol_sums(data, logits.cols, s, row.max, row_to_fetch(logits, i, end));
+  const std::size_t possible = possible_of(row, data, cols);
+  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none)
+    return bad;
+  const SymbolSums sums = walk.kernel.symbol_sums(data, cols, s, row.max, walk.next(i), &walk.ahead);
   const Scale scale(sums.all, possible, total_bits);
   const std::size_t before = possible_of(row, data, s);
   interval.cum = scale.cum(before, sums.before);
@@ -156,18 +171,21 @@ LogitFault interval_of(const LogitMatrix<T>& logits, std::size_t i, std::size_t 
 }
 
 template <class T>
-LogitFault frequencies_of(const LogitMatrix<T>& logits, std::size_t i, unsigned total_bits,
-                          std::uint32_t* frequencies, const LogitKernels<T>& kernel) noexcept {
-  const Row row = check_row(logits, i, kernel);
+LogitFault frequencies_of(Walk<T>& walk, std::size_t i, unsigned total_bits,
+                          std::uint32_t* frequencies) noexcept {
+  const std::size_t cols = walk.logits.cols;
+  const Row row = walk.check(i);
   if (row.fault.kind != LogitFaultKind::none) return row.fault;
-  const T* data = logits.row(i);
-  const std::size_t possible = possible_of(row, data, logits.cols);
-  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
-  const Scale scale(kernel.weight_sum(data, logits.cols, row.max, nullptr), possible, total_bits);
+  const T* data = walk.logits.row(i);
+  const std::size_t possible = possible_of(row, data, cols);
+  if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none)
+    return bad;
+  const std::uint64_t all = walk.kernel.weight_sum(data, cols, row.max, walk.next(i), &walk.ahead);
+  const Scale scale(all, possible, total_bits);
   std::uint64_t sum = 0;
   std::uint64_t count = 0;
   std::uint32_t cum = 0;
-  for (std::size_t j = 0; j < logits.cols; ++j) {
+  for (std::size_t j = 0; j < cols; ++j) {
     const float x = widen(data[j]);
     sum += exp_weight(row.max, x);
     count += x != kMinusInfinity;
@@ -209,8 +227,8 @@ Found find(const Scale& scale, const std::uint32_t* weights, const std::uint64_t
 
 // The same with impossible symbols, of weight and frequency zero, in between: one after the other.
 template <class T>
-[[gnu::noinline]] Found find_among(const Scale& scale, const std::uint32_t* weights, const T* row, std::size_t cols,
-                                   std::uint32_t target) noexcept {
+[[gnu::noinline]] Found find_among(const Scale& scale, const std::uint32_t* weights, const T* row,
+                                   std::size_t cols, std::uint32_t target) noexcept {
   Found found = {0, {0, 0}};
   std::uint64_t sum = 0;
   std::uint64_t count = 0;
@@ -228,15 +246,16 @@ template <class T>
 }  // namespace
 
 template <class T>
-LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols, double* bits, unsigned threads) {
+LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols, double* bits,
+                              unsigned threads) {
   constexpr double kLog2E = 1.4426950408889634;
-  const LogitKernels<T>& kernel = kernels<T>();
-  return for_rows(logits, threads, [&](std::size_t i, std::size_t end) -> LogitFault {
-    if (const LogitFault bad = check_symbol(symbols[i], i, logits.cols); bad.kind != LogitFaultKind::none) return bad;
-    const Row row = check_row(logits, i, kernel);
+  return for_rows(logits, threads, [&](Walk<T>& walk, std::size_t i) -> LogitFault {
+    if (const LogitFault bad = check_symbol(symbols[i], i, logits.cols); bad.kind != LogitFaultKind::none)
+      return bad;
+    const Row row = walk.check(i);
     if (row.fault.kind != LogitFaultKind::none) return row.fault;
     const T* data = logits.row(i);
-    const std::uint64_t sum = kernel.weight_sum(data, logits.cols, row.max, row_to_fetch(logits, i, end));
+    const std::uint64_t sum = walk.kernel.weight_sum(data, logits.cols, row.max, walk.next(i), &walk.ahead);
     const double gap = static_cast<double>(row.max) - static_cast<double>(widen(data[symbols[i]]));
     bits[i] = gap * kLog2E + (portable_log2(static_cast<double>(sum)) - kWeightOneBits);
     return {};
@@ -246,18 +265,16 @@ LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols
 template <class T>
 LogitFault logit_intervals(LogitMatrix<T> logits, const std::int64_t* symbols, unsigned total_bits,
                            Interval* intervals, unsigned threads) {
-  const LogitKernels<T>& kernel = kernels<T>();
-  return for_rows(logits, threads, [&](std::size_t i, std::size_t end) {
-    return interval_of(logits, i, end, symbols[i], total_bits, intervals[i], kernel);
+  return for_rows(logits, threads, [&](Walk<T>& walk, std::size_t i) {
+    return interval_of(walk, i, symbols[i], total_bits, intervals[i]);
   });
 }
 
 template <class T>
 LogitFault logit_frequencies(LogitMatrix<T> logits, unsigned total_bits, std::uint32_t* frequencies,
                              unsigned threads) {
-  const LogitKernels<T>& kernel = kernels<T>();
-  return for_rows(logits, threads, [&](std::size_t i, std::size_t) {
-    return frequencies_of(logits, i, total_bits, frequencies + i * logits.cols, kernel);
+  return for_rows(logits, threads, [&](Walk<T>& walk, std::size_t i) {
+    return frequencies_of(walk, i, total_bits, frequencies + i * logits.cols);
   });
 }
 
@@ -270,15 +287,16 @@ LogitDecoder::LogitDecoder(std::size_t cols) : cols_(cols) {
 template <class T>
 LogitFault LogitDecoder::decode(LogitMatrix<T> logits, unsigned total_bits, RangeDecoder& coder,
                                 std::int64_t* symbols) noexcept {
-  const LogitKernels<T>& kernel = kernels<T>();
+  Walk<T> walk(logits, 0, logits.rows);
   for (std::size_t i = 0; i < logits.rows; ++i) {
-    const Row row = check_row(logits, i, kernel);
+    const Row row = walk.check(i);
     if (row.fault.kind != LogitFaultKind::none) return row.fault;
     const T* data = logits.row(i);
     const std::size_t possible = possible_of(row, data, cols_);
-    if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none) return bad;
+    if (const LogitFault bad = check_total(possible, total_bits, i); bad.kind != LogitFaultKind::none)
+      return bad;
     const std::uint64_t sum =
-        kernel.weights(data, cols_, row.max, weights_.get(), running_.get(), row_to_fetch(logits, i, logits.rows));
+        walk.kernel.weights(data, cols_, row.max, weights_.get(), running_.get(), walk.next(i), &walk.ahead);
     const Scale scale(sum, possible, total_bits);
     const std::uint32_t target = coder.decode_target_shift(total_bits);
     const Found found = row.has_impossible ? find_among(scale, weights_.get(), data, cols_, target)
@@ -289,11 +307,13 @@ LogitFault LogitDecoder::decode(LogitMatrix<T> logits, unsigned total_bits, Rang
   return {};
 }
 
-#define SKM_INSTANTIATE(T)                                                                                      \
-  template LogitFault logit_code_lengths<T>(LogitMatrix<T>, const std::int64_t*, double*, unsigned);            \
-  template LogitFault logit_intervals<T>(LogitMatrix<T>, const std::int64_t*, unsigned, Interval*, unsigned);   \
-  template LogitFault logit_frequencies<T>(LogitMatrix<T>, unsigned, std::uint32_t*, unsigned);                 \
-  template LogitFault LogitDecoder::decode<T>(LogitMatrix<T>, unsigned, RangeDecoder&, std::int64_t*) noexcept;
+#define SKM_INSTANTIATE(T)                                                                           \
+  template LogitFault logit_code_lengths<T>(LogitMatrix<T>, const std::int64_t*, double*, unsigned); \
+  template LogitFault logit_intervals<T>(LogitMatrix<T>, const std::int64_t*, unsigned, Interval*,   \
+                                         unsigned);                                                  \
+  template LogitFault logit_frequencies<T>(LogitMatrix<T>, unsigned, std::uint32_t*, unsigned);      \
+  template LogitFault LogitDecoder::decode<T>(LogitMatrix<T>, unsigned, RangeDecoder&,               \
+                                              std::int64_t*) noexcept;
 SKM_INSTANTIATE(float)
 SKM_INSTANTIATE(std::uint16_t)
 #undef SKM_INSTANTIATE

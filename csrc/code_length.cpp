@@ -16,9 +16,9 @@ namespace {
 
 __extension__ typedef unsigned __int128 uint128;
 
-constexpr unsigned kUnitBits = 46;           // lengths are below 2^kUnitBits units
-constexpr std::size_t kGrain = 1u << 18;     // symbols that pay for a thread
-constexpr std::size_t kMinimumTable = 256;   // so that a byte always finds an entry
+constexpr unsigned kUnitBits = 46;          // lengths are below 2^kUnitBits units
+constexpr std::size_t kGrain = 1u << 18;    // symbols that pay for a thread
+constexpr std::size_t kMinimumTable = 256;  // so that a byte always finds an entry
 
 const CodeLengthKernels& kernels() noexcept {
 #if defined(SKM_X86)
@@ -32,7 +32,8 @@ BytePlanes planes_of(const CodeLengthTable& table) noexcept {
   for (std::size_t s = 0; s < 256; ++s) {
     const std::uint64_t units = table.data()[s];
     for (int k = 0; k < BytePlanes::kCount; ++k) {
-      planes.plane[k][s] = units == CodeLengthTable::kImpossible ? 255 : static_cast<std::uint8_t>(units >> (8 * k));
+      planes.plane[k][s] =
+          units == CodeLengthTable::kImpossible ? 255 : static_cast<std::uint8_t>(units >> (8 * k));
     }
   }
   return planes;
@@ -67,7 +68,8 @@ struct Summer {
     const std::uint64_t size = table.size();
     std::uint64_t sum = 0;
     // A negative symbol is a huge one as unsigned, so one comparison finds both ends.
-    for (std::size_t i = 0; i < count; ++i) sum += units[std::min(static_cast<std::uint64_t>(symbols[i]), size)];
+    for (std::size_t i = 0; i < count; ++i)
+      sum += units[std::min(static_cast<std::uint64_t>(symbols[i]), size)];
     *total = sum;
     return sum < CodeLengthTable::kImpossible;
   }
@@ -87,7 +89,8 @@ struct Summer<std::uint8_t> {
 };
 
 template <class Symbol>
-Share sum_range(const Symbol* symbols, std::size_t begin, std::size_t end, const Summer<Symbol>& sum) noexcept {
+Share sum_range(const Symbol* symbols, std::size_t begin, std::size_t end,
+                const Summer<Symbol>& sum) noexcept {
   Share share;
   for (std::size_t i = begin; i < end && share.out_of_range == kNoIndex;) {
     const std::size_t stop = std::min(end, i + Summer<Symbol>::kRun);
@@ -135,12 +138,7 @@ CodeLengthTable::CodeLengthTable(std::span<const double> probabilities)
   if (longest >= 1.0) fraction_bits_ -= 1 + static_cast<unsigned>(std::ilogb(longest));
   const double scale = std::ldexp(1.0, static_cast<int>(fraction_bits_));
   units_.assign(std::max(size_ + 1, kMinimumTable), kImpossible);
-  for (std::size_t s = 0; s < size_; ++s) {
-    const double p = probabilities[s];
-    if (p <= 0.0) continue;
-    const double bits = p < 1.0 ? -portable_log2(p) : 0.0;
-    units_[s] = static_cast<std::uint64_t>(bits * scale + 0.5);
-  }
+  kernels().lengths(probabilities.data(), size_, scale, units_.data());
 }
 
 template <class Symbol>
@@ -163,8 +161,8 @@ CodeLength code_length(std::span<const Symbol> symbols, const CodeLengthTable& t
 }
 
 template <class Symbol>
-std::size_t code_lengths(std::span<const Symbol> symbols, const CodeLengthTable& table, std::span<double> bits,
-                         unsigned threads) {
+std::size_t code_lengths(std::span<const Symbol> symbols, const CodeLengthTable& table,
+                         std::span<double> bits, unsigned threads) {
   // The same integers as the total adds, so that the two agree.
   const std::size_t entries = table.size() + 1;
   const std::unique_ptr<double[]> lengths = std::make_unique_for_overwrite<double[]>(entries);
@@ -172,7 +170,7 @@ std::size_t code_lengths(std::span<const Symbol> symbols, const CodeLengthTable&
   for (std::size_t s = 0; s < entries; ++s) {
     const std::uint64_t units = table.units(s);
     lengths[s] = units == CodeLengthTable::kImpossible ? std::numeric_limits<double>::infinity()
-                                                        : static_cast<double>(units) * unit;
+                                                       : static_cast<double>(units) * unit;
   }
   const std::size_t parts = part_count(symbols.size(), kGrain, threads);
   const std::unique_ptr<std::uint64_t[]> largest = std::make_unique<std::uint64_t[]>(parts);
@@ -191,10 +189,10 @@ std::size_t code_lengths(std::span<const Symbol> symbols, const CodeLengthTable&
   return static_cast<std::size_t>(std::find_if(symbols.begin(), symbols.end(), outside) - symbols.begin());
 }
 
-#define SKM_INSTANTIATE(Symbol)                                                                              \
-  template CodeLength code_length<Symbol>(std::span<const Symbol>, const CodeLengthTable&, unsigned);        \
-  template std::size_t code_lengths<Symbol>(std::span<const Symbol>, const CodeLengthTable&, std::span<double>, \
-                                            unsigned);
+#define SKM_INSTANTIATE(Symbol)                                                                       \
+  template CodeLength code_length<Symbol>(std::span<const Symbol>, const CodeLengthTable&, unsigned); \
+  template std::size_t code_lengths<Symbol>(std::span<const Symbol>, const CodeLengthTable&,          \
+                                            std::span<double>, unsigned);
 SKM_INSTANTIATE(std::uint8_t)
 SKM_INSTANTIATE(std::uint16_t)
 SKM_INSTANTIATE(std::uint32_t)

@@ -10,7 +10,7 @@ namespace skm {
 namespace {
 
 constexpr int states = 16;
-constexpr int matrix_size = states * states;
+constexpr int matrix_size = states / 2 * states;
 using Row = std::array<double, states>;
 using Matrix = std::array<Row, states>;  // [state above][state below]
 
@@ -42,25 +42,43 @@ Row make_prior(const Row& grid, double power) noexcept {
   return prior;
 }
 
-// Mass of Beta(a, b) in the bin of each state (bins meet half way in log-odds), not normalised.
-Row beta_masses(const Row& grid, double a, double b) noexcept {
-  constexpr double tail = 40.0;  // log-odds at which the outer bins are cut and closed by their exponential tails
-  Row odds;
-  for (int i = 0; i < states; ++i) odds[i] = portable_log(grid[i] / (1.0 - grid[i]));
-  Row masses{};
-  for (int i = 0; i < states; ++i) {
-    const double low = i == 0 ? -tail : (odds[i - 1] + odds[i]) / 2;
-    const double high = i == states - 1 ? tail : (odds[i] + odds[i + 1]) / 2;
-    const int steps = i == 0 || i == states - 1 ? 256 : 16;
-    const double width = (high - low) / steps;
-    for (int k = 0; k < steps; ++k) {
-      const double x = low + width * (k + 0.5);
-      masses[i] += width * portable_exp(-a * portable_log(1.0 + portable_exp(-x)) -
-                                        b * portable_log(1.0 + portable_exp(x)));
+// Points of the log-odds line at which a density is summed up, and the bin of the state that each belongs to.
+struct Quadrature {
+  struct Point {
+    double log_one;   ///< ln p
+    double log_zero;  ///< ln (1 - p)
+    double width;
+    int state;
+  };
+  static constexpr double tail = 40.0;  ///< where the outer bins are cut; beyond, the density is exponential
+
+  explicit Quadrature(const Row& grid) {
+    Row odds;
+    for (int i = 0; i < states; ++i) odds[i] = portable_log(grid[i] / (1.0 - grid[i]));
+    for (int i = 0; i < states; ++i) {
+      const double low = i == 0 ? -tail : (odds[i - 1] + odds[i]) / 2;
+      const double high = i == states - 1 ? tail : (odds[i] + odds[i + 1]) / 2;
+      const int steps = i == 0 || i == states - 1 ? 256 : 16;
+      const double width = (high - low) / steps;
+      for (int k = 0; k < steps; ++k) {
+        const double x = low + width * (k + 0.5);
+        points.push_back(
+            {-portable_log(1.0 + portable_exp(-x)), -portable_log(1.0 + portable_exp(x)), width, i});
+      }
     }
   }
-  masses[0] += portable_exp(-tail * a) / a;
-  masses[states - 1] += portable_exp(-tail * b) / b;
+
+  std::vector<Point> points;
+};
+
+// Mass of Beta(a, b) in the bin of each state (bins meet half way in log-odds), not normalised.
+Row beta_masses(const Quadrature& quadrature, double a, double b) noexcept {
+  Row masses{};
+  for (const Quadrature::Point& point : quadrature.points) {
+    masses[point.state] += point.width * portable_exp(a * point.log_one + b * point.log_zero);
+  }
+  masses[0] += portable_exp(-Quadrature::tail * a) / a;
+  masses[states - 1] += portable_exp(-Quadrature::tail * b) / b;
   return masses;
 }
 
@@ -80,31 +98,31 @@ Row with_mean(const Row& masses, const Row& grid, double mean) noexcept {
     }
     first /= sum;
     const double variance = std::max(second / sum - first * first, 1e-12);
-    tilt = std::clamp(tilt + std::clamp((mean - first) / variance, -3.0, 3.0), -500.0, 500.0);
+    const double next = std::clamp(tilt + std::clamp((mean - first) / variance, -3.0, 3.0), -500.0, 500.0);
+    if (next == tilt) break;
+    tilt = next;
   }
   normalise(row);
   return row;
 }
 
-Matrix make_transition(const TreeTransition& transition, const Row& grid, const Row& prior) noexcept {
+Matrix make_transition(const TreeTransition& transition, const Row& grid, const Row& prior,
+                       const Quadrature& quadrature) noexcept {
   Matrix matrix;
-  for (int q = 0; q < states; ++q) {
+  for (int q = 0; q < states / 2; ++q) {
     Row moved{};
-    if (q == 0 || q == states - 1) {
+    if (q == 0) {
       moved[q] = 1.0;  // the mean of the last state can only be kept by staying
     } else {
       const double a = transition.concentration * grid[q];
       const double b = transition.concentration * (1.0 - grid[q]);
-      moved = with_mean(beta_masses(grid, a, b), grid, grid[q]);
+      moved = with_mean(beta_masses(quadrature, a, b), grid, grid[q]);
     }
     for (int p = 0; p < states; ++p) {
       const double kept = (1.0 - transition.move) * (p == q ? 1.0 : 0.0) + transition.move * moved[p];
       matrix[q][p] = (1.0 - transition.forget) * kept + transition.forget * prior[p];
+      matrix[states - 1 - q][states - 1 - p] = matrix[q][p];  // zero and one exchanged
     }
-  }
-  // Exactly symmetric under the exchange of zero and one, whatever the rounding.
-  for (int q = 0; q < states / 2; ++q) {
-    for (int p = 0; p < states; ++p) matrix[states - 1 - q][states - 1 - p] = matrix[q][p];
   }
   return matrix;
 }
@@ -133,24 +151,23 @@ int tree_depth_class(int depth) noexcept {
 }
 
 const TreeParameters& default_tree_parameters() noexcept {
-  static constexpr TreeParameters parameters{
-      {{0.811, 3.82, 0.0818},
-       {0.637, 1.58, 0.0178},
-       {0.371, 0.552, 0.00658},
-       {0.39, 0.77, 0.00118},
-       {0.266, 0.779, 0.000263},
-       {0.15, 0.443, 1.6e-05},
-       {0.292, 2.21, 1.73e-05},
-       {0.149, 0.662, 1.22e-06},
-       {0.108, 0.362, 1.04e-06},
-       {0.164, 0.915, 1.22e-06},
-       {0.117, 0.863, 1.04e-06},
-       {0.0825, 0.382, 1.04e-06},
-       {0.0514, 0.746, 1.04e-06},
-       {0.0718, 0.123, 1.04e-06}},
-      12.4,
-      2.93,
-      -0.016};
+  static constexpr TreeParameters parameters{{{0.811, 3.82, 0.0818},
+                                              {0.637, 1.58, 0.0178},
+                                              {0.371, 0.552, 0.00658},
+                                              {0.39, 0.77, 0.00118},
+                                              {0.266, 0.779, 0.000263},
+                                              {0.15, 0.443, 1.6e-05},
+                                              {0.292, 2.21, 1.73e-05},
+                                              {0.149, 0.662, 1.22e-06},
+                                              {0.108, 0.362, 1.04e-06},
+                                              {0.164, 0.915, 1.22e-06},
+                                              {0.117, 0.863, 1.04e-06},
+                                              {0.0825, 0.382, 1.04e-06},
+                                              {0.0514, 0.746, 1.04e-06},
+                                              {0.0718, 0.123, 1.04e-06}},
+                                             12.4,
+                                             2.93,
+                                             -0.016};
   return parameters;
 }
 
@@ -161,13 +178,14 @@ TreeModel::TreeModel(int depth, const TreeParameters& parameters)
   const Row grid = make_grid(parameters);
   const Row prior = make_prior(grid, parameters.prior_power);
   std::copy(prior.begin(), prior.end(), prior_);
+  const Quadrature quadrature(grid);
   std::array<Matrix, tree_depth_classes> transitions;
   for (int c = 0; c < tree_depth_classes; ++c) {
-    transitions[c] = make_transition(parameters.transitions[c], grid, prior);
+    transitions[c] = make_transition(parameters.transitions[c], grid, prior, quadrature);
   }
   const auto put = [&](int from, int to, const Matrix& matrix) {
     float* out = chain_.data() + (static_cast<std::size_t>(from) * (depth + 1) + to) * matrix_size;
-    for (int p = 0; p < states; ++p) {
+    for (int p = 0; p < states / 2; ++p) {
       for (int q = 0; q < states; ++q) out[p * states + q] = static_cast<float>(matrix[q][p]);
     }
   };

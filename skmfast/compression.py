@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 from skmfast.codes.base import DecodableCode
 from skmfast.codes.registry import ENTRIES, code_from
@@ -12,14 +13,17 @@ from skmfast.coding.container import Block, Container, Value, pack, unpack
 from skmfast.errors import CorruptStreamError, UnsupportedStreamError
 
 BLOCK_BYTES = 1 << 30
-"""Longest run of bytes that one payload codes: bounds what a decoder must hold at once."""
+"""Longest run of bytes that one payload codes, unless the code's own ``block_bytes`` is less."""
+
+Progress = Callable[[int], None]
 
 
 def compress(
     data: bytes | bytearray | memoryview | Sequence[bytes],
     code: DecodableCode,
     *,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """A self-contained file that `decompress` turns back into ``data``.
 
@@ -29,8 +33,11 @@ def compress(
         One document, or several. They are coded one behind the other as one text, and their boundaries kept.
     code : DecodableCode
         The code; its name and parameters are written into the file.
-    block_bytes : int
-        Longer data is cut into blocks of this many bytes, each coded alone.
+    block_bytes : int, optional
+        Longer data is cut into blocks of this many bytes, each coded alone. By default what the code
+        recommends (its ``block_bytes``), at most 1 GiB.
+    progress : callable, optional
+        Told how many bytes are done.
 
     Raises
     ------
@@ -41,6 +48,8 @@ def compress(
     """
     if not isinstance(code, DecodableCode):
         raise TypeError(f"the code {getattr(code, 'name', code)!r} cannot encode: it only counts bits")
+    if block_bytes is None:
+        block_bytes = min(BLOCK_BYTES, getattr(code, "block_bytes", BLOCK_BYTES))
     if block_bytes < 1:
         raise ValueError(f"block_bytes must be at least 1, got {block_bytes}")
     documents = [bytes(data)] if isinstance(data, (bytes, bytearray, memoryview)) else list(data)
@@ -48,13 +57,33 @@ def compress(
     blocks = []
     for start in range(0, len(text), block_bytes):
         run = text[start : start + block_bytes]
-        blocks.append(Block(len(run), zlib.crc32(run), code.encode(run)))
+        blocks.append(
+            Block(
+                len(run),
+                zlib.crc32(run),
+                code.encode(run, **_reporting(code.encode, progress, start, len(run))),
+            )
+        )
     parameters = cast("dict[str, Value]", dict(code.parameters))
     return pack(Container(code.name, parameters, [len(d) for d in documents], blocks))
 
 
-def decompress(file: bytes | memoryview) -> bytes:
+def _reporting(
+    method: Callable[..., bytes], progress: Progress | None, start: int, size: int
+) -> dict[str, Any]:
+    """Keyword arguments that make ``method`` report on its block, where it can."""
+    if progress is None:
+        return {}
+    progress(start)
+    if "progress" not in inspect.signature(method).parameters:
+        return {}
+    return {"progress": lambda fraction: progress(start + int(fraction * size))}
+
+
+def decompress(file: bytes | memoryview, *, progress: Progress | None = None) -> bytes:
     """The bytes that `compress` was given; several documents come back joined.
+
+    ``progress`` is told how many bytes are done.
 
     Raises
     ------
@@ -63,7 +92,12 @@ def decompress(file: bytes | memoryview) -> bytes:
     UnsupportedStreamError
         The file is of a version, or of a code, that this build does not have.
     """
-    return b"".join(_decoded_blocks(unpack(file)))
+    return b"".join(_decoded_blocks(unpack(file), progress))
+
+
+def original_size(file: bytes | memoryview) -> int:
+    """Bytes that `decompress` will give back, as the header says. Raises as `decompress` does."""
+    return sum(unpack(file).documents)
 
 
 def decompress_documents(file: bytes | memoryview) -> list[bytes]:
@@ -92,16 +126,19 @@ def _code_of(container: Container) -> DecodableCode:
     return code
 
 
-def _decoded_blocks(container: Container) -> Iterator[bytes]:
+def _decoded_blocks(container: Container, progress: Progress | None = None) -> Iterator[bytes]:
     code = _code_of(container)
+    done = 0
     for number, block in enumerate(container.blocks, start=1):
         place = f"block {number} of {len(container.blocks)}, at byte {block.offset}"
         try:
-            run = code.decode(bytes(block.payload), block.original_bytes)
+            report = _reporting(code.decode, progress, done, block.original_bytes)
+            run = code.decode(bytes(block.payload), block.original_bytes, **report)
         except CorruptStreamError as error:
             raise CorruptStreamError(f"damaged payload in {place}: {error}") from error
         if len(run) != block.original_bytes or zlib.crc32(run) != block.original_crc:
             raise CorruptStreamError(
                 f"damaged payload in {place}: the checksum of the decoded bytes does not match"
             )
+        done += len(run)
         yield run

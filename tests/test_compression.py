@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skmfast.codes.context_tree import ContextTree
 from skmfast.codes.krichevsky_trofimov import KrichevskyTrofimov
 from skmfast.codes.uniform import Uniform
 from skmfast.coding.container import Block, Container, pack
@@ -56,7 +57,7 @@ def test_a_steep_text_stays_small() -> None:
 
 
 @pytest.mark.parametrize("version", [1])
-@pytest.mark.parametrize("name", ["kt-order2", "kt-two-documents", "uniform-empty"])
+@pytest.mark.parametrize("name", ["kt-order2", "kt-two-documents", "uniform-empty", "context-tree"])
 def test_golden_files(version: int, name: str) -> None:
     """Frozen files: every later version reads them; this one also writes them."""
     file = (GOLDEN / f"v{version}-{name}.skm").read_bytes()
@@ -65,6 +66,7 @@ def test_golden_files(version: int, name: str) -> None:
         "kt-order2": ([text], KrichevskyTrofimov(order=2, alpha=0.25)),
         "kt-two-documents": ([text[:700], text[700:]], KrichevskyTrofimov(order=1)),
         "uniform-empty": ([b""], Uniform()),
+        "context-tree": ([text], ContextTree()),
     }[name]
     assert decompress_documents(file) == documents
     assert compress(documents, code, block_bytes=1000) == file

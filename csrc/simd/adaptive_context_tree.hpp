@@ -7,8 +7,8 @@
 
 namespace skm {
 
-/// A product of messages over the hidden states, mantissa[p] * 2^exponent[p], up to a common factor: the largest
-/// exponent is 0, mantissas are in [1, 2).
+/// A product of messages over the hidden states, mantissa[p] * 2^exponent[p], up to a common factor: the
+/// largest exponent is 0, mantissas are in [1, 2).
 struct AdaptiveSlot {
   float mantissa[tree_states];
   std::int16_t exponent[tree_states];
@@ -21,11 +21,12 @@ struct alignas(64) BitRatio {
 };
 
 struct AdaptiveKernels {
-  /// Carries a ratio from a node, with the product in `slot` (mirrored if `turn`), up to its parent along `chain`
-  /// (a matrix of TreeModel::chain).
+  /// Carries a ratio from a node, with the product in `slot` (mirrored if `turn`), up to its parent along
+  /// `chain` (a matrix of TreeModel::chain).
   void (*ascend)(const AdaptiveSlot& slot, bool turn, const float* chain, const BitRatio& below,
                  BitRatio& above) noexcept;
-  /// Probability of a one at the root, times 2^32, between 1 and 2^32 - 1. `slot` may be null: nothing seen yet.
+  /// Probability of a one at the root, times 2^32, between 1 and 2^32 - 1. `slot` may be null: nothing seen
+  /// yet.
   std::uint32_t (*predict)(const AdaptiveSlot* slot, bool turn, const double* prior,
                            const BitRatio& ratio) noexcept;
   /// slot *= factor, mirrored if `turn`.

@@ -42,7 +42,8 @@ void ascend(const AdaptiveSlot& slot, bool turn, const float* chain, const BitRa
   store(above.zero, zero / both);
 }
 
-std::uint32_t predict(const AdaptiveSlot* slot, bool turn, const double* prior, const BitRatio& ratio) noexcept {
+std::uint32_t predict(const AdaptiveSlot* slot, bool turn, const double* prior,
+                      const BitRatio& ratio) noexcept {
   alignas(64) float product[tree_states];
   store(product, slot == nullptr ? Lanes{} + 1.0f : turned(product_of(*slot), !turn));
   double one = 0.0;

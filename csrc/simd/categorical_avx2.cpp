@@ -1,8 +1,8 @@
 // Logit kernels, 8 entries at a time. Entries past the end of a row are read as -inf, of weight zero.
+#include <immintrin.h>
+
 #include "categorical.hpp"
 #include "skm/fixed_exp.hpp"
-
-#include <immintrin.h>
 
 namespace skm {
 namespace {
@@ -72,7 +72,8 @@ struct LaneSum {
     const __m256i lower = _mm256_sub_epi64(all, _mm256_slli_epi64(upper, 32));
     const __m256i both = _mm256_add_epi64(lower, upper);
     const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
-    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(half)) + static_cast<std::uint64_t>(_mm_extract_epi64(half, 1));
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(half)) +
+           static_cast<std::uint64_t>(_mm_extract_epi64(half, 1));
   }
 
   __m256i all = _mm256_setzero_si256();
@@ -82,13 +83,8 @@ struct LaneSum {
 struct Extremes {
   void add(__m256 x) {
     max = _mm256_max_ps(max, x);
-    magnitude = _mm256_max_epu32(
-        magnitude, _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7FFFFFFF)));
-  }
-
-  void join(const Extremes& other) {
-    max = _mm256_max_ps(max, other.max);
-    magnitude = _mm256_max_epu32(magnitude, other.magnitude);
+    magnitude =
+        _mm256_max_epu32(magnitude, _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x7FFFFFFF)));
   }
 
   RowSummary reduce() const {
@@ -108,66 +104,116 @@ struct Extremes {
   __m256i magnitude = _mm256_setzero_si256();
 };
 
+// One vector of a row, whole or the last: what is missing to a whole one is -inf, of weight zero.
+template <class T>
+inline auto load_at(const T* row, std::size_t n, std::size_t j) {
+  return j + kLanes <= n ? load(row + j) : load_part(row + j, n - j, fill_of(row));
+}
+
+// Asks for what will be summarised some kilobytes later: memory answers later than a vector takes. The
+// address may lie past the end, which a prefetch may ask for.
+inline void fetch(const void* here) {
+  constexpr std::uintptr_t kDistance = 4096;
+  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance),
+               _MM_HINT_T1);
+}
+
+// Summarises a row one vector at a time. A chain of maxima takes less than the weights beside it.
+template <class T>
+struct Summariser {
+  void add(std::size_t j) {
+    fetch(row + j);
+    extremes.add(load(row + j));
+  }
+
+  // The -inf that fills a last vector is no entry of the row: its first entry stands there instead.
+  void add_last(std::size_t n, std::size_t j) { extremes.add(load_part(row + j, n - j, row[0])); }
+
+  const T* row;
+  Extremes extremes = {};
+};
+
 template <class T>
 RowSummary summarise(const T* row, std::size_t n) {
-  Extremes extremes[4];
+  Summariser<T> summary = {row};
   std::size_t j = 0;
-  for (; j + 4 * kLanes <= n; j += 4 * kLanes) {
-    for (std::size_t k = 0; k < 4; ++k) extremes[k].add(load(row + j + k * kLanes));
+  for (; j + kLanes <= n; j += kLanes) summary.add(j);
+  if (j < n) summary.add_last(n, j);
+  return summary.extremes.reduce();
+}
+
+// Weights of the whole vectors in [begin, end), both multiples of the lanes.
+template <class T>
+inline LaneSum range_sum(const T* row, std::size_t begin, std::size_t end, const Exponential& weight,
+                         Summariser<T>& ahead) {
+  LaneSum sum;
+  for (std::size_t j = begin; j < end; j += kLanes) {
+    ahead.add(j);
+    sum.add(weight(load(row + j)));
   }
-  for (; j + kLanes <= n; j += kLanes) extremes[0].add(load(row + j));
-  // The first entry fills the last vector: -inf would count as an entry of the row.
-  if (j < n) extremes[1].add(load_part(row + j, n - j, row[0]));
-  extremes[0].join(extremes[1]);
-  extremes[2].join(extremes[3]);
-  extremes[0].join(extremes[2]);
-  return extremes[0].reduce();
+  return sum;
 }
 
 template <class T>
-inline void prefetch(const T* next, std::size_t j) {
-  if (next != nullptr) _mm_prefetch(reinterpret_cast<const char*>(next + j), _MM_HINT_T1);
-}
-
-template <class T>
-std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next) {
+std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next, RowSummary* ahead) {
   const Exponential weight(max);
-  LaneSum sums;
-  std::size_t j = 0;
-  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
-    prefetch(next, j);
-    sums.add(weight(load(row + j)));
-    sums.add(weight(load(row + j + kLanes)));
+  Summariser<T> summary = {next};
+  const std::size_t whole = n / kLanes * kLanes;
+  LaneSum sum = range_sum(row, 0, whole, weight, summary);
+  if (whole < n) {
+    summary.add_last(n, whole);
+    sum.add(weight(load_at(row, n, whole)));
   }
-  for (; j + kLanes <= n; j += kLanes) sums.add(weight(load(row + j)));
-  if (j < n) sums.add(weight(load_part(row + j, n - j, fill_of(row))));
-  return sums.total();
+  *ahead = summary.extremes.reduce();
+  return sum.total();
 }
 
+// The vector that holds the symbol is split by lanes.
 template <class T>
-SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next) {
-  const std::uint64_t before = weight_sum(row, symbol, max, next);
-  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
-  return {before, before + weight_sum(row + symbol, n - symbol, max, rest_of_next)};
+SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next,
+                       RowSummary* ahead) {
+  const Exponential weight(max);
+  Summariser<T> summary = {next};
+  const std::size_t whole = n / kLanes * kLanes;
+  const std::size_t home = symbol / kLanes * kLanes;
+  LaneSum before = range_sum(row, 0, home, weight, summary);
+  LaneSum beyond = range_sum(row, home + kLanes, whole, weight, summary);
+  if (home < whole) summary.add(home);
+  if (whole < n) summary.add_last(n, whole);
+  if (whole < n && home < whole) beyond.add(weight(load_at(row, n, whole)));
+  const __m256i w = weight(load_at(row, n, home));
+  const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(symbol - home)),
+                                           _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  before.add(_mm256_and_si256(below, w));
+  beyond.add(_mm256_andnot_si256(below, w));
+  *ahead = summary.extremes.reduce();
+  const std::uint64_t sum = before.total();
+  return {sum, sum + beyond.total()};
 }
 
 template <class T>
 std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out, std::uint64_t* running,
-                      const T* next) {
+                      const T* next, RowSummary* ahead) {
   const Exponential weight(max);
+  Summariser<T> summary = {next};
   std::uint64_t sum = 0;
   for (std::size_t j = 0; j < n;) {
     const std::size_t end = j + kWeightBlock < n ? j + kWeightBlock : n;
     LaneSum lanes;
     for (; j < end; j += kLanes) {
-      if (j % (64 / sizeof(T)) == 0) prefetch(next, j);
-      const __m256i w = weight(j + kLanes <= n ? load(row + j) : load_part(row + j, n - j, fill_of(row)));
+      if (j + kLanes <= n) {
+        summary.add(j);
+      } else {
+        summary.add_last(n, j);
+      }
+      const __m256i w = weight(load_at(row, n, j));
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + j), w);
       lanes.add(w);
     }
     sum += lanes.total();
     *running++ = sum;
   }
+  *ahead = summary.extremes.reduce();
   return sum;
 }
 

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 
-inline __m512 minus_infinity() { return _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(0xFF800000))); }
+inline __m512 minus_infinity() {
+  return _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(0xFF800000)));
+}
 
 inline __mmask16 first_lanes(std::size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
@@ -37,7 +39,9 @@ inline __m512 load_part(const std::uint16_t* p, std::size_t count) {
 
 inline __m512 first_entry(const float* row) { return _mm512_set1_ps(*row); }
 
-inline __m512 first_entry(const std::uint16_t* row) { return widen(_mm256_set1_epi16(static_cast<short>(*row))); }
+inline __m512 first_entry(const std::uint16_t* row) {
+  return widen(_mm256_set1_epi16(static_cast<short>(*row)));
+}
 
 // exp_weight of fixed_exp.hpp. Its 16-bit operands stand in the upper halves of the 32-bit lanes.
 struct Exponential {
@@ -80,102 +84,130 @@ struct LaneSum {
   __m512i upper = _mm512_setzero_si512();
 };
 
-inline LaneSum join(const LaneSum& a, const LaneSum& b) {
-  return {_mm512_add_epi64(a.all, b.all), _mm512_add_epi64(a.upper, b.upper)};
-}
-
 struct Extremes {
   void add(__m512 x) {
     max = _mm512_max_ps(max, x);
-    magnitude = _mm512_max_epu32(
-        magnitude, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7FFFFFFF)));
+    magnitude =
+        _mm512_max_epu32(magnitude, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7FFFFFFF)));
   }
 
-  void join(const Extremes& other) {
-    max = _mm512_max_ps(max, other.max);
-    magnitude = _mm512_max_epu32(magnitude, other.magnitude);
-  }
+  RowSummary reduce() const { return {_mm512_reduce_max_ps(max), _mm512_reduce_max_epu32(magnitude)}; }
 
   __m512 max = minus_infinity();
   __m512i magnitude = _mm512_setzero_si512();
 };
 
+// One vector of a row, whole or the last: what is missing to a whole one is -inf, of weight zero.
+template <class T>
+inline auto load_at(const T* row, std::size_t n, std::size_t j) {
+  return j + kLanes <= n ? load(row + j) : load_part(row + j, n - j);
+}
+
+// Asks for what will be summarised some kilobytes later: memory answers later than a vector takes. The
+// address may lie past the end, which a prefetch may ask for.
+inline void fetch(const void* here) {
+  constexpr std::uintptr_t kDistance = 4096;
+  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance),
+               _MM_HINT_T1);
+}
+
+// Summarises a row one vector at a time. A chain of maxima takes less than the weights beside it.
+template <class T>
+struct Summariser {
+  void add(std::size_t j) {
+    fetch(row + j);
+    extremes.add(load(row + j));
+  }
+
+  // The -inf that fills a last vector is no entry of the row: its first entry stands there instead.
+  void add_last(std::size_t n, std::size_t j) {
+    extremes.add(_mm512_mask_mov_ps(first_entry(row), first_lanes(n - j), load_part(row + j, n - j)));
+  }
+
+  const T* row;
+  Extremes extremes = {};
+};
+
 template <class T>
 RowSummary summarise(const T* row, std::size_t n) {
-  Extremes extremes[4];
+  Summariser<T> summary = {row};
   std::size_t j = 0;
-  for (; j + 4 * kLanes <= n; j += 4 * kLanes) {
-    for (std::size_t k = 0; k < 4; ++k) extremes[k].add(load(row + j + k * kLanes));
+  for (; j + kLanes <= n; j += kLanes) summary.add(j);
+  if (j < n) summary.add_last(n, j);
+  return summary.extremes.reduce();
+}
+
+// Weights of the whole vectors in [begin, end), both multiples of the lanes.
+template <class T>
+inline LaneSum range_sum(const T* row, std::size_t begin, std::size_t end, const Exponential& weight,
+                         Summariser<T>& ahead) {
+  LaneSum sum;
+  for (std::size_t j = begin; j < end; j += kLanes) {
+    ahead.add(j);
+    sum.add(weight(load(row + j)));
   }
-  for (; j + kLanes <= n; j += kLanes) extremes[0].add(load(row + j));
-  if (j < n) {
-    // The -inf that fills the last vector is no entry of the row and must not count as one.
-    const __mmask16 rest = first_lanes(n - j);
-    extremes[1].add(_mm512_mask_mov_ps(first_entry(row), rest, load_part(row + j, n - j)));
-  }
-  extremes[0].join(extremes[1]);
-  extremes[2].join(extremes[3]);
-  extremes[0].join(extremes[2]);
-  return {_mm512_reduce_max_ps(extremes[0].max), _mm512_reduce_max_epu32(extremes[0].magnitude)};
+  return sum;
 }
 
 template <class T>
-inline void prefetch(const T* next, std::size_t j) {
-  if (next != nullptr) _mm_prefetch(reinterpret_cast<const char*>(next + j), _MM_HINT_T1);
-}
-
-template <class T>
-std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next) {
+std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next, RowSummary* ahead) {
   const Exponential weight(max);
-  LaneSum sums[2];
-  std::size_t j = 0;
-  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
-    prefetch(next, j);
-    if constexpr (sizeof(T) == 4) prefetch(next, j + kLanes);
-    sums[0].add(weight(load(row + j)));
-    sums[1].add(weight(load(row + j + kLanes)));
+  Summariser<T> summary = {next};
+  const std::size_t whole = n / kLanes * kLanes;
+  LaneSum sum = range_sum(row, 0, whole, weight, summary);
+  if (whole < n) {
+    summary.add_last(n, whole);
+    sum.add(weight(load_at(row, n, whole)));
   }
-  if (j + kLanes <= n) {
-    sums[0].add(weight(load(row + j)));
-    j += kLanes;
-  }
-  if (j < n) sums[1].add(weight(load_part(row + j, n - j)));
-  return join(sums[0], sums[1]).total();
+  *ahead = summary.extremes.reduce();
+  return sum.total();
 }
 
+// The vector that holds the symbol is split by lanes.
 template <class T>
-SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next) {
-  const std::uint64_t before = weight_sum(row, symbol, max, next);
-  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
-  return {before, before + weight_sum(row + symbol, n - symbol, max, rest_of_next)};
+SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next,
+                       RowSummary* ahead) {
+  const Exponential weight(max);
+  Summariser<T> summary = {next};
+  const std::size_t whole = n / kLanes * kLanes;
+  const std::size_t home = symbol / kLanes * kLanes;
+  LaneSum before = range_sum(row, 0, home, weight, summary);
+  LaneSum beyond = range_sum(row, home + kLanes, whole, weight, summary);
+  if (home < whole) summary.add(home);
+  if (whole < n) summary.add_last(n, whole);
+  if (whole < n && home < whole) beyond.add(weight(load_at(row, n, whole)));
+  const __m512i w = weight(load_at(row, n, home));
+  const __mmask16 below = first_lanes(symbol - home);
+  before.add(_mm512_maskz_mov_epi32(below, w));
+  beyond.add(_mm512_maskz_mov_epi32(static_cast<__mmask16>(~below), w));
+  *ahead = summary.extremes.reduce();
+  const std::uint64_t sum = before.total();
+  return {sum, sum + beyond.total()};
 }
 
 template <class T>
 std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out, std::uint64_t* running,
-                      const T* next) {
+                      const T* next, RowSummary* ahead) {
   const Exponential weight(max);
+  Summariser<T> summary = {next};
   std::uint64_t sum = 0;
-  std::size_t j = 0;
-  for (; j + kWeightBlock <= n; j += kWeightBlock) {
+  for (std::size_t j = 0; j < n;) {
+    const std::size_t end = j + kWeightBlock < n ? j + kWeightBlock : n;
     LaneSum lanes;
-    for (std::size_t k = 0; k < kWeightBlock; k += kLanes) {
-      prefetch(next, j + k);
-      const __m512i w = weight(load(row + j + k));
-      _mm512_storeu_si512(out + j + k, w);
+    for (; j < end; j += kLanes) {
+      if (j + kLanes <= n) {
+        summary.add(j);
+      } else {
+        summary.add_last(n, j);
+      }
+      const __m512i w = weight(load_at(row, n, j));
+      _mm512_storeu_si512(out + j, w);
       lanes.add(w);
     }
     sum += lanes.total();
     *running++ = sum;
   }
-  if (j < n) {
-    LaneSum lanes;
-    for (; j < n; j += kLanes) {
-      const __m512i w = weight(j + kLanes <= n ? load(row + j) : load_part(row + j, n - j));
-      _mm512_storeu_si512(out + j, w);
-      lanes.add(w);
-    }
-    *running = sum += lanes.total();
-  }
+  *ahead = summary.extremes.reduce();
   return sum;
 }
 

@@ -50,22 +50,30 @@ RowSummary summarise(const T* row, std::size_t n) {
 }
 
 template <class T>
-std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T*) {
+std::uint64_t range_sum(const T* row, std::size_t begin, std::size_t end, float max) {
   std::uint64_t sum = 0;
-  for (std::size_t j = 0; j < n; ++j) sum += exp_weight(max, widen(row[j]));
+  for (std::size_t j = begin; j < end; ++j) sum += exp_weight(max, widen(row[j]));
   return sum;
 }
 
 template <class T>
-SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next) {
-  const std::uint64_t before = weight_sum(row, symbol, max, next);
-  const T* rest_of_next = next != nullptr ? next + symbol : nullptr;
-  return {before, before + weight_sum(row + symbol, n - symbol, max, rest_of_next)};
+std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next, RowSummary* ahead) {
+  *ahead = summarise(next, n);
+  return range_sum(row, 0, n, max);
+}
+
+template <class T>
+SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next,
+                       RowSummary* ahead) {
+  *ahead = summarise(next, n);
+  const std::uint64_t before = range_sum(row, 0, symbol, max);
+  return {before, before + range_sum(row, symbol, n, max)};
 }
 
 template <class T>
 std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out, std::uint64_t* running,
-                      const T*) {
+                      const T* next, RowSummary* ahead) {
+  *ahead = summarise(next, n);
   std::uint64_t sum = 0;
   for (std::size_t j = 0; j < n;) {
     const std::size_t end = j + kWeightBlock < n ? j + kWeightBlock : n;

@@ -8,8 +8,6 @@
 #endif
 #include <immintrin.h>
 
-#include "skm/code_length.hpp"
-
 namespace skm {
 namespace {
 
@@ -71,7 +69,11 @@ bool sum_bytes(const std::uint8_t* symbols, std::size_t count, const std::uint64
   return rest < CodeLengthTable::kImpossible;
 }
 
-constexpr CodeLengthKernels kKernels = {sum_bytes};
+void lengths(const double* probabilities, std::size_t count, double scale, std::uint64_t* units) {
+  for (std::size_t s = 0; s < count; ++s) units[s] = length_units(probabilities[s], scale);
+}
+
+constexpr CodeLengthKernels kKernels = {sum_bytes, lengths};
 
 }  // namespace
 

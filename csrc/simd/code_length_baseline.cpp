@@ -1,7 +1,6 @@
 // Byte code lengths by one table load a symbol. Also what AVX2 runs: its shuffles look up 16 entries,
 // so a table of 256 in six planes would take 96 of them for 32 symbols, more than 32 loads.
 #include "code_length.hpp"
-#include "skm/code_length.hpp"
 
 namespace skm {
 namespace {
@@ -28,7 +27,11 @@ bool sum_bytes(const std::uint8_t* symbols, std::size_t count, const std::uint64
   return rest < CodeLengthTable::kImpossible;
 }
 
-constexpr CodeLengthKernels kKernels = {sum_bytes};
+void lengths(const double* probabilities, std::size_t count, double scale, std::uint64_t* units) {
+  for (std::size_t s = 0; s < count; ++s) units[s] = length_units(probabilities[s], scale);
+}
+
+constexpr CodeLengthKernels kKernels = {sum_bytes, lengths};
 
 }  // namespace
 

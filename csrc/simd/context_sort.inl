@@ -1,18 +1,21 @@
 // The context sort, compiled once per instruction set. The including file provides
-//   int shared_bytes(const uint8_t* text, uint32_t a, uint32_t b): equal context bytes, nearest first, up to 64;
-//   void load_keys(const uint8_t* text, uint64_t* items, uint32_t count, int depth): high half of each item :=
+//   int shared_bytes(const uint8_t* text, uint32_t a, uint32_t b): equal context bytes, nearest first, up to
+//   64; void load_keys(const uint8_t* text, uint64_t* items, uint32_t count, int depth): high half of each
+//   item :=
 //     the four context bytes from `depth` on, the nearest highest;
 //   void sort_integers(uint64_t* items, uint32_t count).
 //
-// Rounds of four context bytes: fetch the keys of a group, sort (key, position) as integers, cut the group where
-// neighbours differ, go on with what is still tied. Small groups are compared 64 bytes at a time instead.
+// Rounds of four context bytes: fetch the keys of a group, sort (key, position) as integers, cut the group
+// where neighbours differ, go on with what is still tied. Small groups are compared 64 bytes at a time
+// instead.
 
 constexpr std::uint32_t small_group = 6;
 
 inline std::uint32_t position_of(std::uint64_t item) noexcept { return static_cast<std::uint32_t>(item); }
 
 // Whether the context at a comes before that at b, which share `same` bytes; symbols decide beyond the depth.
-inline bool precedes(const std::uint8_t* text, std::uint32_t a, std::uint32_t b, int same, int depth) noexcept {
+inline bool precedes(const std::uint8_t* text, std::uint32_t a, std::uint32_t b, int same,
+                     int depth) noexcept {
   if (same < depth) return text[a - 1 - same] < text[b - 1 - same];
   return text[a] != text[b] ? text[a] < text[b] : a < b;
 }
@@ -80,8 +83,7 @@ void sort_group(const std::uint8_t* text, std::uint64_t* items, std::uint32_t co
         __builtin_prefetch(text + position_of(items[i]) - max_context_depth);
         continue;
       }
-      shared[i] = static_cast<std::uint8_t>(
-          from + (__builtin_clz(static_cast<unsigned>(key ^ next)) >> 3));
+      shared[i] = static_cast<std::uint8_t>(from + (__builtin_clz(static_cast<unsigned>(key ^ next)) >> 3));
       key = next;
     }
     if (i - start > 1) sort_group(text, items + start, i - start, shared + start, from + width, depth);

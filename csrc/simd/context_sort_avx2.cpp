@@ -30,7 +30,9 @@ void load_keys(const std::uint8_t* text, std::uint64_t* items, std::uint32_t cou
   }
 }
 
-void sort_integers(std::uint64_t* items, std::uint32_t count) noexcept { sort_integers_baseline(items, count); }
+void sort_integers(std::uint64_t* items, std::uint32_t count) noexcept {
+  sort_integers_baseline(items, count);
+}
 
 #include "context_sort.inl"
 

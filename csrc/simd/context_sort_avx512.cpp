@@ -25,7 +25,8 @@ void load_keys(const std::uint8_t* text, std::uint64_t* items, std::uint32_t cou
   }
 }
 
-// ---- bitonic networks on up to 64 integers in eight registers ----------------------------------------------
+// ---- bitonic networks on up to 64 integers in eight registers
+// ----------------------------------------------
 
 template <int mask>
 inline __m512i exchange(__m512i v, __m512i partner) noexcept {
@@ -109,7 +110,8 @@ void sort_few(std::uint64_t* items, std::uint32_t count) noexcept {
   sort_loaded<8>(items, count);
 }
 
-// ---- quicksort -----------------------------------------------------------------------------------------------
+// ---- quicksort
+// -----------------------------------------------------------------------------------------------
 
 // A value with at least one item below it and one not below it (the items are distinct).
 std::uint64_t choose_pivot(const std::uint64_t* items, std::uint32_t count) noexcept {
@@ -163,7 +165,8 @@ std::uint32_t partition(std::uint64_t* items, std::uint32_t count, std::uint64_t
 
 void quicksort(std::uint64_t* items, std::uint32_t count, int budget) noexcept {
   while (count > 64) {
-    if (budget-- == 0) return sort_integers_baseline(items, count);  // adversarial order: O(n log n) all the same
+    if (budget-- == 0)
+      return sort_integers_baseline(items, count);  // adversarial order: O(n log n) all the same
     const std::uint32_t below = partition(items, count, choose_pivot(items, count));
     quicksort(items, below, budget);
     items += below;

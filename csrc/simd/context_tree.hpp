@@ -3,15 +3,19 @@
 
 #include <cstdint>
 
-#include "skm/context_sort.hpp"
+#include "fold_stack.hpp"
 
 namespace skm {
 
 /// Values that the hidden probability of a context may take; one AVX-512 register of float32.
 inline constexpr int tree_states = 16;
 
+/// Floats in a transition matrix: the rows of the upper eight states mirror those of the lower eight.
+inline constexpr int transition_size = tree_states / 2 * tree_states;
+
 /// What folding needs of a model. chain: (depth + 1)^2 matrices, [from][to][state at `to`][state at `from`];
-/// leaf: [depth of the parent][state] = probability of a one, seen once in a context of its own below the parent.
+/// leaf: [depth of the parent][state] = probability of a one, seen once in a context of its own below the
+/// parent.
 struct TreeModelView {
   const float* chain;
   const float* leaf;
@@ -20,10 +24,10 @@ struct TreeModelView {
 
 /// Product of the messages that have arrived at one context, for each binary node v (1 ... 255) of the byte.
 ///
-/// The visited binary nodes form a trie. Nodes on an unbranched run have seen one and the same history, so they
-/// share one product, kept at the run's top and meant for "the bit that was seen"; a branching node keeps its own,
-/// meant for "a one". A slot holds, for each state p, product[v][p] * 2^(scale[v] + exponent[v][p]) (exponents only
-/// if `wide`).
+/// The visited binary nodes form a trie. Nodes on an unbranched run have seen one and the same history, so
+/// they share one product, kept at the run's top and meant for "the bit that was seen"; a branching node
+/// keeps its own, meant for "a one". A slot holds, for each state p, product[v][p] * 2^(scale[v] +
+/// exponent[v][p]) (exponents only if `wide`).
 struct alignas(64) ContextNode {
   float product[256][tree_states];
   std::int32_t exponent[256][tree_states];
@@ -31,23 +35,17 @@ struct alignas(64) ContextNode {
   std::uint64_t used[8];    ///< bit v: binary node v was visited; bit 256 + s: symbol s was seen
   std::uint64_t branch[4];  ///< bit v: both values were seen at binary node v
   int depth;
-  int merges;   ///< messages multiplied in since the last spread; at most `merges_per_spread`
-  int symbol;   ///< the only one seen, else -1
+  int merges;  ///< messages multiplied in since the last spread; at most `merges_per_spread`
+  int symbol;  ///< the only one seen, else -1
   bool empty;
   bool wide;
 };
 
-/// State of folding one range of contexts: a stack of open nodes.
-struct ContextFold {
-  ContextNode* nodes;  ///< max_context_depth + 2 of them
-  std::int16_t order[max_context_depth + 2];
-  int top;  ///< index of the deepest open node in `order`, -1 when there is none
-  int last_symbol;  ///< of a range that holds a single position, else -1
-};
+using ContextFold = FoldStack<ContextNode>;
 
 struct ContextTreeKernels {
-  /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with the
-  /// position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
+  /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with
+  /// the position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
   void (*feed)(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text,
                const std::uint64_t* items, const std::int8_t* shared, std::uint32_t count) noexcept;
   /// Multiplies the message of `child` (deeper than `parent`) into `parent`.

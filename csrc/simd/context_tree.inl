@@ -10,7 +10,9 @@ inline IntLanes load_exponents(const std::int32_t* from) noexcept {
   __builtin_memcpy(&lanes, from, sizeof lanes);
   return lanes;
 }
-inline void store_exponents(std::int32_t* to, IntLanes lanes) noexcept { __builtin_memcpy(to, &lanes, sizeof lanes); }
+inline void store_exponents(std::int32_t* to, IntLanes lanes) noexcept {
+  __builtin_memcpy(to, &lanes, sizeof lanes);
+}
 
 // A message: lanes * 2^exponent.
 struct Message {
@@ -21,7 +23,8 @@ struct Message {
 inline bool bit_of(const std::uint64_t* words, int v) noexcept { return words[v >> 6] >> (v & 63) & 1; }
 inline void set_bit(std::uint64_t* words, int v) noexcept { words[v >> 6] |= std::uint64_t{1} << (v & 63); }
 
-// ---- tries of binary nodes -----------------------------------------------------------------------------------
+// ---- tries of binary nodes
+// -----------------------------------------------------------------------------------
 
 // Bits 0, 2, 4 ... of x, packed into the low half; and the way back.
 inline std::uint64_t pack_even(std::uint64_t x) noexcept {
@@ -74,7 +77,8 @@ inline Slots slots_of(const std::uint64_t* used, const std::uint64_t* branch) no
 template <typename Visit>
 inline void for_each_ascending(const Slots& slots, Visit visit) noexcept {
   for (int w = 0; w < 4; ++w) {
-    for (std::uint64_t word = slots.words[w]; word != 0; word &= word - 1) visit(64 * w + __builtin_ctzll(word));
+    for (std::uint64_t word = slots.words[w]; word != 0; word &= word - 1)
+      visit(64 * w + __builtin_ctzll(word));
   }
 }
 
@@ -108,7 +112,8 @@ inline int sharers(const ContextNode& node, int v) noexcept {
   }
 }
 
-// ---- nodes -----------------------------------------------------------------------------------------------------
+// ---- nodes
+// -----------------------------------------------------------------------------------------------------
 
 void clear(ContextNode& node, int depth) noexcept {
   node.depth = depth;
@@ -158,7 +163,8 @@ inline void set(ContextNode& node, int v, const Message& message) noexcept {
 inline void copy_slot(ContextNode& node, int to, int from, bool bit) noexcept {
   store(node.product[to], turned(load(node.product[from]), bit));
   node.scale[to] = node.scale[from];
-  if (node.wide) store_exponents(node.exponent[to], turned_exponents(load_exponents(node.exponent[from]), bit));
+  if (node.wide)
+    store_exponents(node.exponent[to], turned_exponents(load_exponents(node.exponent[from]), bit));
 }
 
 inline void mark_path(ContextNode& node, int v) noexcept {
@@ -221,10 +227,11 @@ inline Message gather(const ContextNode& node, int v) noexcept {
   return {reinterpret_cast<Lanes>(scaled & (relative > -64)), node.scale[v] + largest};
 }
 
-// Message from depth `to` up to depth `from`: sums over the states at `to`. The result is scaled so that a state
-// in the middle is in [1, 2): a probability of one half is within 2^22 of every other.
+// Message from depth `to` up to depth `from`: sums over the states at `to`. The result is scaled so that a
+// state in the middle is in [1, 2): a probability of one half is within 2^22 of every other.
 inline Message ascend(Message below, const TreeModelView& model, int from, int to) noexcept {
-  const float* matrix = model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * 256;
+  const float* matrix =
+      model.chain + (static_cast<std::ptrdiff_t>(from) * (model.depth + 1) + to) * transition_size;
   const Lanes sum = transition(matrix, below.lanes);
   const std::int32_t exponent = (reinterpret_cast<IntLanes>(sum)[8] >> 23) - 127;
   const float scale = __builtin_bit_cast(float, (127 - exponent) << 23);
@@ -248,9 +255,8 @@ void absorb(ContextNode& parent, const ContextNode& child, const TreeModelView& 
     return;
   }
   Message messages[256];
-  for_each_ascending(child_slots, [&](int v) {
-    messages[v] = ascend(gather(child, v), model, parent.depth, child.depth);
-  });
+  for_each_ascending(
+      child_slots, [&](int v) { messages[v] = ascend(gather(child, v), model, parent.depth, child.depth); });
   std::uint64_t used[8];
   std::uint64_t branch[4];
   for (int w = 0; w < 8; ++w) used[w] = parent.used[w] | child.used[w];
@@ -262,7 +268,8 @@ void absorb(ContextNode& parent, const ContextNode& child, const TreeModelView& 
     const std::uint64_t cut = unpack_even((branch[w >> 1] & ~parent.branch[w >> 1]) >> half);
     changed.words[w] &= child.used[w] | cut | cut << 1;
   }
-  // Descending, so that the slot of a run is read before it is changed: it stands above those derived from it.
+  // Descending, so that the slot of a run is read before it is changed: it stands above those derived from
+  // it.
   for_each_descending(changed, [&](int v) {
     const bool branches = bit_of(branch, v);
     if (bit_of(parent.used, v)) {
@@ -288,43 +295,21 @@ void absorb_leaf(ContextNode& parent, int symbol, const TreeModelView& model) no
   absorb_symbol(parent, symbol, {load(model.leaf + tree_states * parent.depth), 0});
 }
 
-inline ContextNode& node_at(ContextFold& fold, int level) noexcept { return fold.nodes[fold.order[level]]; }
+struct MarkovWeighting {
+  const TreeModelView& model;
 
-inline void push(ContextFold& fold, int depth) noexcept { clear(node_at(fold, ++fold.top), depth); }
-
-// Closes the open nodes deeper than `depth`; the last one stays open where nothing lies above it.
-inline void close_to(ContextFold& fold, const TreeModelView& model, int depth) noexcept {
-  while (node_at(fold, fold.top).depth > depth) {
-    const int above = fold.top > 0 ? node_at(fold, fold.top - 1).depth : -1;
-    const int parent_depth = depth > above ? depth : above;
-    if (parent_depth < 0) return;
-    if (above < parent_depth) {  // a new node between the two
-      push(fold, parent_depth);
-      const std::int16_t swapped = fold.order[fold.top];
-      fold.order[fold.top] = fold.order[fold.top - 1];
-      fold.order[fold.top - 1] = swapped;
-    }
-    absorb(node_at(fold, fold.top - 1), node_at(fold, fold.top), model);
-    --fold.top;
+  void open(ContextNode& node, int depth) const noexcept { clear(node, depth); }
+  void absorb(ContextNode& parent, const ContextNode& child) const noexcept {
+    skm::absorb(parent, child, model);
   }
-}
+  void absorb_leaf(ContextNode& parent, int symbol) const noexcept {
+    skm::absorb_leaf(parent, symbol, model);
+  }
+};
 
 void feed(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text, const std::uint64_t* items,
           const std::int8_t* shared, std::uint32_t count) noexcept {
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (i + 8 < count) __builtin_prefetch(text + static_cast<std::uint32_t>(items[i + 8]));
-    const std::uint8_t symbol = text[static_cast<std::uint32_t>(items[i])];
-    const int before = shared[i];
-    const int after = shared[i + 1];
-    const int depth = before > after ? before : after;
-    if (depth < 0) {
-      fold.last_symbol = symbol;
-      return;
-    }
-    if (fold.top < 0 || node_at(fold, fold.top).depth < depth) push(fold, depth);
-    absorb_leaf(node_at(fold, fold.top), symbol, model);
-    close_to(fold, model, after);
-  }
+  feed_sorted(fold, MarkovWeighting{model}, text, items, shared, count);
 }
 
 double root_bits(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept {

@@ -8,6 +8,8 @@
 namespace skm {
 namespace {
 
+#include "fold_stack.inl"
+
 #include "context_tree.inl"
 
 }  // namespace

@@ -1,10 +1,12 @@
 // The context-tree fold compiled for any processor.
-#include "context_tree.hpp"
-
 #include <cstddef>
+
+#include "context_tree.hpp"
 
 namespace skm {
 namespace {
+
+#include "fold_stack.inl"
 
 #include "context_tree.inl"
 

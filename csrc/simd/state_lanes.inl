@@ -1,5 +1,5 @@
-// Vectors over the 16 hidden states, for code compiled once per instruction set. Generic vectors: every lane does
-// the same IEEE operations in the same order whatever the register width, so results have the same bits.
+// Vectors over the 16 hidden states, for code compiled once per instruction set. Generic vectors: every lane
+// does the same IEEE operations in the same order whatever the register width, so results have the same bits.
 
 typedef float Lanes __attribute__((vector_size(64)));
 typedef std::int32_t IntLanes __attribute__((vector_size(64)));
@@ -25,16 +25,28 @@ inline Lanes turned(Lanes x, bool keep) noexcept {
   return reinterpret_cast<Lanes>(turned_exponents(reinterpret_cast<IntLanes>(x), keep));
 }
 
-// Sum over the states p below of matrix[p] * states[p], for each state above.
+// Sum over the states p below of matrix[p] * states[p], for each state above. Only the first eight rows are
+// stored: row 15 - p is the mirror image of row p.
 inline Lanes transition(const float* matrix, Lanes below) noexcept {
   alignas(64) float states[16];
   store(states, below);
   // Broadcast from memory: the shuffle port is busier.
   __asm__ volatile("" : : "r"(states) : "memory");
-  Lanes sums[4];
-  for (int i = 0; i < 4; ++i) sums[i] = load(matrix + 16 * i) * states[i];
-  for (int p = 4; p < 16; p += 4) {
-    for (int i = 0; i < 4; ++i) sums[i] += load(matrix + 16 * (p + i)) * states[p + i];
+  Lanes ahead[2];
+  Lanes behind[2];
+  for (int i = 0; i < 2; ++i) {
+    const Lanes row = load(matrix + 16 * i);
+    ahead[i] = row * states[i];
+    behind[i] = row * states[15 - i];
   }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  for (int p = 2; p < 8; p += 2) {
+    for (int i = 0; i < 2; ++i) {
+      const Lanes row = load(matrix + 16 * (p + i));
+      ahead[i] += row * states[p + i];
+      behind[i] += row * states[15 - p - i];
+    }
+  }
+  const Lanes mirrored = behind[0] + behind[1];
+  return (ahead[0] + ahead[1]) +
+         reinterpret_cast<Lanes>(mirror_exponents(reinterpret_cast<IntLanes>(mirrored)));
 }

@@ -50,7 +50,7 @@ std::vector<T> random_row(std::mt19937_64& random, std::size_t n) {
 
 template <class T>
 void compare_row(const skm::LogitKernels<T>& expected, const skm::LogitKernels<T>& kernel,
-                 const std::vector<T>& row, std::size_t symbol) {
+                 const std::vector<T>& row, const std::vector<T>& other, std::size_t symbol) {
   const std::size_t n = row.size();
   const std::size_t blocks = (n + skm::kWeightBlock - 1) / skm::kWeightBlock;
   const skm::RowSummary a = expected.summarise(row.data(), n);
@@ -58,26 +58,33 @@ void compare_row(const skm::LogitKernels<T>& expected, const skm::LogitKernels<T
   CHECK(a.max == b.max);
   CHECK(a.largest_magnitude == b.largest_magnitude);
   if (a.max == -kInfinity) return;
-  CHECK(expected.weight_sum(row.data(), n, a.max, nullptr) == kernel.weight_sum(row.data(), n, a.max, row.data()));
-  const skm::SymbolSums around = expected.symbol_sums(row.data(), n, symbol, a.max, nullptr);
-  const skm::SymbolSums around_too = kernel.symbol_sums(row.data(), n, symbol, a.max, row.data());
+  skm::RowSummary ahead[4];
+  const auto* next = other.data();
+  CHECK(expected.weight_sum(row.data(), n, a.max, next, &ahead[0]) ==
+        kernel.weight_sum(row.data(), n, a.max, next, &ahead[1]));
+  const skm::SymbolSums around = expected.symbol_sums(row.data(), n, symbol, a.max, next, &ahead[0]);
+  const skm::SymbolSums around_too = kernel.symbol_sums(row.data(), n, symbol, a.max, next, &ahead[2]);
   CHECK(around.before == around_too.before && around.all == around_too.all);
   std::vector<std::uint32_t> w(blocks * skm::kWeightBlock), v(blocks * skm::kWeightBlock);
   std::vector<std::uint64_t> running(blocks), running_too(blocks);
-  CHECK(expected.weights(row.data(), n, a.max, w.data(), running.data(), nullptr) ==
-        kernel.weights(row.data(), n, a.max, v.data(), running_too.data(), row.data()));
+  CHECK(expected.weights(row.data(), n, a.max, w.data(), running.data(), next, &ahead[0]) ==
+        kernel.weights(row.data(), n, a.max, v.data(), running_too.data(), next, &ahead[3]));
+  for (const skm::RowSummary& summary : ahead) {
+    CHECK(summary.max == ahead[0].max && summary.largest_magnitude == ahead[0].largest_magnitude);
+  }
   CHECK(running == running_too);
   CHECK(std::memcmp(w.data(), v.data(), n * sizeof w[0]) == 0);
 }
 
 template <class T>
-void test_kernels_agree(const skm::LogitKernels<T> skm::CategoricalKernels::*type) {
+void test_kernels_agree(const skm::LogitKernels<T> skm::CategoricalKernels::* type) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 3000; ++round) {
     const std::size_t n = 1 + random() % (round % 10 == 0 ? 3000 : 150);
     const std::vector<T> row = random_row<T>(random, n);
+    const std::vector<T> other = random_row<T>(random, n);
     for (const skm::CategoricalKernels* kernel : kernels_here()) {
-      compare_row(skm::categorical_kernels_baseline().*type, kernel->*type, row, random() % n);
+      compare_row(skm::categorical_kernels_baseline().*type, kernel->*type, row, other, random() % n);
     }
   }
 }
@@ -164,14 +171,19 @@ void test_byte_sums() {
   for (int round = 0; round < 200; ++round) {
     for (std::size_t s = 0; s < 256; ++s) {
       const bool impossible = round % 2 == 1 && random() % 4096 == 0;
-      table[s] = impossible ? skm::CodeLengthTable::kImpossible : round % 5 == 0 ? (1ull << 46) - 1 : random() >> 18;
-      for (int k = 0; k < 6; ++k) planes.plane[k][s] = impossible ? 255 : static_cast<std::uint8_t>(table[s] >> (8 * k));
+      table[s] = impossible       ? skm::CodeLengthTable::kImpossible
+                 : round % 5 == 0 ? (1ull << 46) - 1
+                                  : random() >> 18;
+      for (int k = 0; k < 6; ++k)
+        planes.plane[k][s] = impossible ? 255 : static_cast<std::uint8_t>(table[s] >> (8 * k));
     }
     const std::size_t count = round % 3 == 0 ? symbols.size() : random() % 10000;
     for (std::uint8_t& s : symbols) s = static_cast<std::uint8_t>(random());
     std::uint64_t a = 0, b = 0;
-    const bool good = skm::code_length_kernels_baseline().sum_bytes(symbols.data(), count, table.data(), planes, &a);
-    CHECK(skm::code_length_kernels_avx512().sum_bytes(symbols.data(), count, table.data(), planes, &b) == good);
+    const bool good =
+        skm::code_length_kernels_baseline().sum_bytes(symbols.data(), count, table.data(), planes, &a);
+    CHECK(skm::code_length_kernels_avx512().sum_bytes(symbols.data(), count, table.data(), planes, &b) ==
+          good);
     CHECK(!good || a == b);
   }
 #endif

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from skmfast.cli.app import FAILED, app, fail, usage_errors
+from skmfast.cli.progress import Progress
 
 SUFFIX = ".skm"
 
@@ -42,7 +43,10 @@ def compress(
     target = _target(out, None if file == "-" else file + SUFFIX, force)
     with _failures(file):
         data = _read(file)
-        packed = compress_bytes(data, chosen)
+        with Progress("compressing") as bar:
+            bar.subject(file)
+            bar.total(len(data))
+            packed = compress_bytes(data, chosen, progress=bar.done)
     _write(target, packed)
     rate = f", {8 * len(packed) / len(data):.4f} bits per byte" if data else ""
     print(f"{file}: {len(data):,} -> {len(packed):,} bytes{rate}", file=sys.stderr)
@@ -59,10 +63,15 @@ def decompress(
 ) -> None:
     """Give back the bytes of a file that 'skmfast compress' wrote; its checksums are verified."""
     from skmfast.compression import decompress as decompress_bytes
+    from skmfast.compression import original_size
 
     target = _target(out, file.removesuffix(SUFFIX) if file.endswith(SUFFIX) else None, force)
     with _failures(file):
-        data = decompress_bytes(_read(file))
+        packed = _read(file)
+        with Progress("decompressing") as bar:
+            bar.subject(file)
+            bar.total(original_size(packed))
+            data = decompress_bytes(packed, progress=bar.done)
     _write(target, data)
 
 

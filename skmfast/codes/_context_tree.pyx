@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Code lengths of context trees: binding of csrc's context_tree.hpp.
+"""Code lengths of context trees: binding of csrc's context_tree.hpp and ctw.hpp.
 
 Check, allocate, one call without the GIL, return.
 """
@@ -33,6 +33,12 @@ cdef extern from "skm/tree_model.hpp" namespace "skm" nogil:
         const float* leaf()
         const double* prior()
 
+cdef extern from "skm/watch.hpp" namespace "skm" nogil:
+    cdef cppclass Watch:
+        Watch()
+        atomic_count* progress
+        const atomic_flag* cancel
+
 cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
     cdef struct Segment:
         uint64_t begin
@@ -41,13 +47,22 @@ cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
         ContextTreeOptions()
         int threads
         uint64_t memory
-        atomic_count* progress
-        const atomic_flag* cancel
+        Watch watch
     uint64_t context_tree_memory(int)
     double context_tree_bits(const CTreeModel&, const uint8_t*, const Segment*, size_t,
                              const ContextTreeOptions&) except +
     void context_tree_bits_each(const CTreeModel&, const uint8_t*, const Segment*, size_t,
                                 const ContextTreeOptions&, double*) except +
+
+cdef extern from "skm/ctw.hpp" namespace "skm" nogil:
+    cdef struct CtwParameters:
+        int depth
+        double estimator
+        double stop
+    double ctw_bits(const CtwParameters&, const uint8_t*, const Segment*, size_t,
+                    const ContextTreeOptions&) except +
+    void ctw_bits_each(const CtwParameters&, const uint8_t*, const Segment*, size_t,
+                       const ContextTreeOptions&, double*) except +
 
 cdef extern from "<span>" namespace "std" nogil:
     cdef cppclass bytes_view "std::span<const std::uint8_t>":
@@ -56,10 +71,9 @@ cdef extern from "<span>" namespace "std" nogil:
         bytes_span(uint8_t*, size_t)
 
 cdef extern from "skm/adaptive_context_tree.hpp" namespace "skm" nogil:
-    uint64_t adaptive_context_tree_memory(uint64_t)
-    vector[uint8_t] context_tree_encode(const CTreeModel&, bytes_view) except +
-    void context_tree_byte_bits(const CTreeModel&, bytes_view, double*) except +
-    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&) except +
+    vector[uint8_t] context_tree_encode(const CTreeModel&, bytes_view, const Watch&) except +
+    void context_tree_byte_bits(const CTreeModel&, bytes_view, double*, const Watch&) except +
+    cbool context_tree_decode(const CTreeModel&, bytes_view, bytes_span, size_t&, const Watch&) except +
 
 MAX_DEPTH = max_context_depth
 PADDING = context_padding
@@ -68,11 +82,6 @@ PADDING = context_padding
 def least_memory(int threads):
     """Least working memory in bytes that can be kept to with so many threads."""
     return context_tree_memory(threads)
-
-
-def adaptive_memory(uint64_t size):
-    """Bytes of memory that encoding or decoding a document of ``size`` bytes may take."""
-    return adaptive_context_tree_memory(size)
 
 
 cdef class Job:
@@ -120,8 +129,10 @@ cdef class TreeModel:
 
         ``chain[a, b, p, q]`` is the probability of state p at depth b given state q at depth a < b.
         """
-        cdef const float[::1] values = <const float[:(self.depth + 1) * (self.depth + 1) * 256]>self.model.chain()
-        return np.array(values).reshape(self.depth + 1, self.depth + 1, 16, 16)
+        cdef Py_ssize_t depths = self.depth + 1
+        cdef const float[::1] values = <const float[:depths * depths * 128]>self.model.chain()
+        lower = np.array(values).reshape(depths, depths, 8, 16)
+        return np.concatenate([lower, lower[:, :, ::-1, ::-1]], axis=2)
 
     @property
     def leaf(self):
@@ -157,34 +168,37 @@ cdef class TreeModel:
             context_tree_bits_each(self.model[0], &text[0], <const Segment*>&segments[0, 0],
                                    segments.shape[0], options, &out[0])
 
-
-    def encode(self, const uint8_t[::1] document):
+    def encode(self, const uint8_t[::1] document, Job job):
         """Payload of ``document``."""
         cdef vector[uint8_t] payload
+        cdef Watch watch = _watch(job)
         cdef const uint8_t* start = &document[0] if document.shape[0] else NULL
         with nogil:
-            payload = context_tree_encode(self.model[0], bytes_view(start, document.shape[0]))
+            payload = context_tree_encode(self.model[0], bytes_view(start, document.shape[0]), watch)
         return PyBytes_FromStringAndSize(<const char*>payload.data(), payload.size())
 
-    def byte_bits(self, const uint8_t[::1] document, double[::1] out):
+    def byte_bits(self, const uint8_t[::1] document, double[::1] out, Job job):
         """Bits of each byte given those before it, into ``out``."""
+        cdef Watch watch = _watch(job)
         if out.shape[0] != document.shape[0]:
             raise ValueError("out: one place for each byte")
         if document.shape[0] == 0:
             return
         with nogil:
-            context_tree_byte_bits(self.model[0], bytes_view(&document[0], document.shape[0]), &out[0])
+            context_tree_byte_bits(self.model[0], bytes_view(&document[0], document.shape[0]), &out[0],
+                                   watch)
 
-    def decode(self, const uint8_t[::1] payload, Py_ssize_t num_bytes):
+    def decode(self, const uint8_t[::1] payload, Py_ssize_t num_bytes, Job job):
         """The document of ``num_bytes`` bytes whose payload this is."""
         cdef bytes document = PyBytes_FromStringAndSize(NULL, num_bytes)
         cdef uint8_t* start = <uint8_t*><char*>document
         cdef const uint8_t* data = &payload[0] if payload.shape[0] else NULL
         cdef size_t position = 0
         cdef cbool whole
+        cdef Watch watch = _watch(job)
         with nogil:
             whole = context_tree_decode(self.model[0], bytes_view(data, payload.shape[0]),
-                                        bytes_span(start, num_bytes), position)
+                                        bytes_span(start, num_bytes), position, watch)
         if not whole:
             raise CorruptStreamError(
                 f"context-tree payload: damaged at or before byte {position:,} of {payload.shape[0]:,}"
@@ -192,13 +206,56 @@ cdef class TreeModel:
         return document
 
 
+cdef class CtwModel:
+    """Context-tree weighting of contexts of up to ``depth`` bytes."""
+
+    cdef CtwParameters parameters
+
+    def __cinit__(self, int depth, double estimator, double stop):
+        if not 0 <= depth <= max_context_depth:
+            raise ValueError(f"depth: {depth} is not between 0 and {max_context_depth}")
+        if not 1e-6 <= estimator <= 1000:
+            raise ValueError(f"estimator: {estimator} is not between 1e-6 and 1000")
+        if not 0 <= stop <= 1:
+            raise ValueError(f"stop: {stop} is not between 0 and 1")
+        self.parameters = CtwParameters(depth, estimator, stop)
+
+    def bits(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads, uint64_t memory,
+             Job job):
+        """Bits of the segments ``[begin, end)`` of ``text``, coded as one."""
+        cdef ContextTreeOptions options = _options(threads, memory, job)
+        cdef double bits
+        _check(text, segments)
+        with nogil:
+            bits = ctw_bits(self.parameters, &text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                            options)
+        return bits
+
+    def bits_each(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads,
+                  uint64_t memory, Job job, double[::1] out):
+        """Bits of each segment, coded alone, into ``out``."""
+        cdef ContextTreeOptions options = _options(threads, memory, job)
+        _check(text, segments)
+        if out.shape[0] != segments.shape[0]:
+            raise ValueError("out: one place for each segment")
+        with nogil:
+            ctw_bits_each(self.parameters, &text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                          options, &out[0])
+
+
 cdef ContextTreeOptions _options(int threads, uint64_t memory, Job job):
     cdef ContextTreeOptions options
     options.threads = threads
     options.memory = memory
-    options.progress = job.count
-    options.cancel = job.flag
+    options.watch = _watch(job)
     return options
+
+
+cdef Watch _watch(Job job):
+    cdef Watch watch
+    watch.progress = job.count
+    watch.cancel = job.flag
+    return watch
 
 
 cdef _check(const uint8_t[::1] text, const uint64_t[:, ::1] segments):

@@ -1,4 +1,4 @@
-"""The context-tree code: every context of every length, weighted by a hidden Markov tree."""
+"""The context-tree code: contexts of every length, weighted by a hidden Markov tree or classically."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes._context_tree import MAX_DEPTH, PADDING, Job, TreeModel, least_memory
+from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, Job, TreeModel, least_memory
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.settings import free_memory, resolve_threads
 
 Result = TypeVar("Result")
 
-# Smallest corpus, in bytes, that is worth a thread to watch over it.
-_WATCHED = 1 << 20
+# Memory, in bytes, that Python and its libraries take.
+_INTERPRETER = 1 << 27
+
+# Smallest input, in bytes, that is worth a thread to watch over it.
+_WATCHED = 1 << 16
+
+
+# Context-tree weighting's parameters unless given.
+_CTW_ESTIMATOR = 0.15
+_CTW_STOP = 0.5
 
 
 @lru_cache(maxsize=8)
@@ -63,6 +71,23 @@ class ContextTree:
     depth : int or None
         Longest context in bytes, 0 to 64. None means no bound: the chain stands still beyond 64 bytes, so
         longer contexts say nothing new.
+    weighting : {"hidden-markov", "ctw"}
+        How contexts are weighted. "ctw" is context-tree weighting as Willems, Shtarkov and Tjalkens have
+        it: a context tree either stops at a context, whose bits then have one unknown probability, or its
+        extensions each have their own. Longer than the hidden Markov tree on real text, and lengths only:
+        no `encode`, no bits of each byte. Here None for `depth` means 64 bytes.
+    estimator : float or None
+        For "ctw": c of the Beta(c, c) prior of a context's probability, 1e-6 to 1000; 1/2 is the estimator
+        of Krichevsky and Trofimov. None means 0.15.
+    stop : float or None
+        For "ctw": probability that a tree stops at a context, given that it reaches it; 0 to 1. None
+        means 0.5.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, the weighting is unknown, or `estimator` or `stop` is given with
+        another weighting than "ctw".
 
     Notes
     -----
@@ -80,24 +105,46 @@ class ContextTree:
     --------
     >>> code = ContextTree()
     >>> round(code.lengths([b"abracadabra " * 20]).bits)
-    134
+    65
     """
 
     name = "context-tree"
 
-    def __init__(self, depth: int | None = None) -> None:
+    block_bytes = 1 << 22
+    """Longest run that `skmfast.compression.compress` codes at once: the adaptive tree is then below 2 GB."""
+
+    def __init__(
+        self,
+        depth: int | None = None,
+        weighting: str = "hidden-markov",
+        estimator: float | None = None,
+        stop: float | None = None,
+    ) -> None:
         if depth is not None and not 0 <= depth <= MAX_DEPTH:
             raise ValueError(f"depth: {depth} is neither between 0 and {MAX_DEPTH} nor None")
-        self._depth = depth
-        self._model = _model(MAX_DEPTH if depth is None else depth)
+        self._parameters: dict[str, object] = {"depth": depth}
+        self._model: TreeModel | CtwModel
+        depth = MAX_DEPTH if depth is None else depth
+        if weighting == "ctw":
+            estimator = _CTW_ESTIMATOR if estimator is None else float(estimator)
+            stop = _CTW_STOP if stop is None else float(stop)
+            self._model = CtwModel(depth, estimator, stop)
+            self._parameters |= {"weighting": weighting, "estimator": estimator, "stop": stop}
+        elif weighting == "hidden-markov":
+            for name, value in (("estimator", estimator), ("stop", stop)):
+                if value is not None:
+                    raise ValueError(f"{name}: {value} is for weighting='ctw' only, not {weighting!r}")
+            self._model = _model(depth)
+        else:
+            raise ValueError(f"weighting: {weighting!r} is neither 'hidden-markov' nor 'ctw'")
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """Depth."""
-        return {"depth": self._depth}
+        """Depth, and for classical weighting also `weighting`, `estimator` and `stop`."""
+        return dict(self._parameters)
 
     def __repr__(self) -> str:
-        return f"ContextTree(depth={self._depth})"
+        return f"ContextTree({', '.join(f'{name}={value!r}' for name, value in self._parameters.items())})"
 
     def lengths(
         self,
@@ -125,7 +172,11 @@ class ContextTree:
         counts = self.count(documents)
         sizes = np.array([len(data) for _, data in counts.parts], dtype=np.int64)
         if per_byte and not per_document and len(documents) > 1:
-            raise ValueError("per_byte: several documents can only be predicted in sequence with per_document")
+            raise ValueError(
+                "per_byte: several documents can only be predicted in sequence with per_document"
+            )
+        if per_byte:
+            self._sequential()  # refuses before the work, not after
         each = self._run(counts, per_document, threads, memory, progress)
         return CodeLengths(
             bits=float(each.sum()),
@@ -167,21 +218,25 @@ class ContextTree:
             metadata=describe(self, per_document=False),
         )
 
-    def encode(self, document: bytes) -> bytes:
+    def encode(self, document: bytes, *, progress: Callable[[float], None] | None = None) -> bytes:
         """Payload of ``document``: its code length, rounded up to bytes.
 
-        Bit by bit and on one thread, about a hundred times slower than counting; the tree takes some 500
-        bytes of memory for each byte of text.
+        Bit by bit and on one thread, some twenty times slower than counting; the tree takes about 450 bytes
+        of memory for each byte of text. ``progress`` is told the fraction done.
 
         Raises
         ------
         ValueError
-            If the document is 2 GiB or larger.
+            If the document is 2 GiB or larger, or the weighting is not the hidden Markov tree.
         """
         _check_size(len(document))
-        return self._model.encode(np.frombuffer(document, dtype=np.uint8))
+        model = self._sequential()
+        text, job = np.frombuffer(document, dtype=np.uint8), Job()
+        return _watched(lambda: model.encode(text, job), job, len(document), progress)
 
-    def decode(self, payload: bytes, num_bytes: int) -> bytes:
+    def decode(
+        self, payload: bytes, num_bytes: int, *, progress: Callable[[float], None] | None = None
+    ) -> bytes:
         """The ``num_bytes`` bytes whose payload this is, on any processor.
 
         Raises
@@ -190,14 +245,23 @@ class ContextTree:
             If the payload is not one that `encode` writes for so many bytes.
         """
         _check_size(num_bytes)
-        return self._model.decode(np.frombuffer(payload, dtype=np.uint8), num_bytes)
+        model = self._sequential()
+        stream, job = np.frombuffer(payload, dtype=np.uint8), Job()
+        return _watched(lambda: model.decode(stream, num_bytes, job), job, num_bytes, progress)
+
+    def _sequential(self) -> TreeModel:
+        """The model, if it can predict in sequence."""
+        if isinstance(self._model, TreeModel):
+            return self._model
+        raise ValueError("context-tree: weighting='ctw' gives lengths only; 'hidden-markov' also streams")
 
     def _byte_bits(self, documents: Sequence[bytes | memoryview]) -> npt.NDArray[np.float64]:
         """Bits of each byte of each document, joined."""
         bits = [np.zeros(len(document)) for document in documents]
         for document, out in zip(documents, bits, strict=True):
             _check_size(len(document))
-            self._model.byte_bits(np.frombuffer(document, dtype=np.uint8), out)
+            text, job = np.frombuffer(document, dtype=np.uint8), Job()
+            _watched(partial(self._sequential().byte_bits, text, out, job), job, len(document), None)
         return np.concatenate(bits) if bits else np.zeros(0)
 
     def _run(
@@ -233,19 +297,19 @@ def _check_size(num_bytes: int) -> None:
 
 
 def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None) -> int:
-    """What is left of the limit beside the text."""
+    """What is left of the limit beside the documents, their copy in one buffer, and the interpreter."""
     text = counts.num_bytes + PADDING * (len(counts.parts) + 1)
     if text >= 1 << 32:
         raise ValueError(f"context-tree: {text:,} bytes are more than the 4 GiB that one corpus may have")
+    least = least_memory(threads)
     if memory is None:
-        return max(free_memory() // 2 - text, least_memory(threads))
-    if memory < text + least_memory(threads):
-        least = text + least_memory(threads)
+        memory = free_memory() // 2
+    elif memory < text + least:
         raise ValueError(
-            f"memory: {memory:,} bytes are too few for {counts.num_bytes:,} bytes of text on {threads} threads;"
-            f" at least {least:,}"
+            f"memory: {memory:,} bytes are too few for {counts.num_bytes:,} bytes of text"
+            f" on {threads} threads; at least {text + least:,}"
         )
-    return memory - text
+    return max(memory - text - counts.num_bytes - _INTERPRETER, least)
 
 
 def _lay_out(counts: ContextTreeCounts) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:

@@ -51,7 +51,7 @@ ENTRIES = {
         Entry(
             "context-tree",
             "skmfast.codes.context_tree:ContextTree",
-            "context-tree weighting computed from counts; whole contexts at depth=none",
+            "all contexts up to DEPTH bytes, mixed exactly from counts; weighting=ctw: classical",
         ),
         Entry(
             "kt",

@@ -19,6 +19,7 @@ from skmfast.coding._categorical import (
     logits_intervals,
 )
 from skmfast.coding._coding import Frequencies, RangeDecoder, RangeEncoder, decode, encode, quantise
+from skmfast.settings import check_isa
 
 __all__ = [
     "Frequencies",
@@ -37,3 +38,5 @@ __all__ = [
     "logits_intervals",
     "quantise",
 ]
+
+check_isa()

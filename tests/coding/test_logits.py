@@ -1,6 +1,7 @@
 """Categoricals from logits: against a twin in plain integers, the ideal in double precision, and damage."""
 
 import hashlib
+import itertools
 import math
 import os
 import subprocess
@@ -54,7 +55,7 @@ def twin_frequencies(row: np.ndarray, bits: int) -> list[int]:
     cums = [0]
     for j in range(1, len(row) + 1):
         cums.append(sum(possible[:j]) + (sum(weights[:j]) >> shift) * spare // total)
-    return [b - a for a, b in zip(cums[:-1], cums[1:], strict=True)]
+    return [b - a for a, b in itertools.pairwise(cums)]
 
 
 def ideal_bits(logits: np.ndarray, symbols: np.ndarray) -> np.ndarray:
@@ -83,7 +84,9 @@ def from_bfloat16(halves: np.ndarray) -> np.ndarray:
 def logit_rows(draw, largest=200):
     """Rows of every shape: flat to certain, tiny to huge, with impossible symbols often."""
     # Lengths around the vector widths (8, 16, 64) meet every tail.
-    cols = draw(st.one_of(st.integers(1, largest), st.sampled_from([1, 2, 7, 8, 15, 16, 17, 63, 64, 65, 128])))
+    cols = draw(
+        st.one_of(st.integers(1, largest), st.sampled_from([1, 2, 7, 8, 15, 16, 17, 63, 64, 65, 128]))
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     rows = draw(st.integers(1, 4))
     scale = draw(st.sampled_from([0.0, 1e-40, 1e-3, 1.0, 5.0, 100.0, 1e30, 3e38]))
@@ -142,7 +145,9 @@ def test_ml_dtypes_bfloat16_needs_no_flag():
 
 
 # Columns, spread of the logits: small and large vocabularies, flat and peaked.
-@pytest.mark.parametrize(("cols", "spread"), [(2, 3), (256, 0), (256, 3), (256, 12), (50_257, 3), (262_144, 2)])
+@pytest.mark.parametrize(
+    ("cols", "spread"), [(2, 3), (256, 0), (256, 3), (256, 12), (50_257, 3), (262_144, 2)]
+)
 def test_near_the_ideal(cols, spread):
     rng = np.random.default_rng(cols + spread)
     logits = (rng.normal(size=(max(20, 200_000 // cols), cols)) * spread).astype(np.float32)
@@ -313,7 +318,9 @@ def test_same_bits_on_every_instruction_set():
     digests = {}
     for isa in ISAS:
         environment = {**os.environ, "SKMFAST_ISA": isa}
-        run = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
+        )
         digests[isa] = run.stdout.strip()
     assert len(set(digests.values())) == 1, digests
     assert len(digests["baseline"]) == 2 * hashlib.sha256().digest_size
@@ -405,7 +412,14 @@ def test_truncated_and_extended_payloads():
     rng = np.random.default_rng(8)
     logits = (rng.normal(size=(300, 256)) * 2).astype(np.float32)
     payload = encode_logits(logits, draw_symbols(logits, rng))
-    for damaged in (payload[:-1], payload[: len(payload) // 2], payload[:1], b"", payload + b"\x00", payload + payload):
+    for damaged in (
+        payload[:-1],
+        payload[: len(payload) // 2],
+        payload[:1],
+        b"",
+        payload + b"\x00",
+        payload + payload,
+    ):
         with pytest.raises(CorruptStreamError, match=f"payload of {len(damaged)} bytes"):
             decode_logits(damaged, logits)
 

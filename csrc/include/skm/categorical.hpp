@@ -33,7 +33,15 @@ struct LogitMatrix {
   const T* row(std::size_t i) const noexcept { return data + i * cols; }
 };
 
-enum class LogitFaultKind { none, not_a_number, infinite, no_possible, symbol_range, impossible_symbol, too_many };
+enum class LogitFaultKind {
+  none,
+  not_a_number,
+  infinite,
+  no_possible,
+  symbol_range,
+  impossible_symbol,
+  too_many
+};
 
 /// The first thing wrong, by row. `column` is the entry's, where it is one entry.
 struct LogitFault {
@@ -52,7 +60,8 @@ struct Interval {
 /// log-sum-exp in exact arithmetic, plus 2^-31 of 1.45 bits for every symbol less probable than 2^-31
 /// of the most probable one.
 template <class T>
-LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols, double* bits, unsigned threads);
+LogitFault logit_code_lengths(LogitMatrix<T> logits, const std::int64_t* symbols, double* bits,
+                              unsigned threads);
 
 /// The interval of symbol i under row i. total_bits <= kRangeMaxTotalBits, 2^total_bits >= K'.
 template <class T>
@@ -78,7 +87,8 @@ class LogitDecoder {
   /// One symbol per row of `logits` (cols as constructed) from `coder`, into `symbols`. Stops at the
   /// first fault; damage in the stream is the coder's to report.
   template <class T>
-  LogitFault decode(LogitMatrix<T> logits, unsigned total_bits, RangeDecoder& coder, std::int64_t* symbols) noexcept;
+  LogitFault decode(LogitMatrix<T> logits, unsigned total_bits, RangeDecoder& coder,
+                    std::int64_t* symbols) noexcept;
 
  private:
   std::size_t cols_;

@@ -57,7 +57,7 @@ class CodeLengthTable {
 };
 
 struct CodeLength {
-  double bits = 0.0;                      // infinity when a symbol of probability zero occurs
+  double bits = 0.0;                    // infinity when a symbol of probability zero occurs
   std::size_t out_of_range = kNoIndex;  // position of the first symbol outside the table; bits is then void
 };
 
@@ -68,7 +68,7 @@ CodeLength code_length(std::span<const Symbol> symbols, const CodeLengthTable& t
 /// Bits of every symbol into `bits`, as long as `symbols`; infinity for probability zero. Returns the
 /// position of the first symbol outside the table, or kNoIndex.
 template <class Symbol>
-std::size_t code_lengths(std::span<const Symbol> symbols, const CodeLengthTable& table, std::span<double> bits,
-                         unsigned threads);
+std::size_t code_lengths(std::span<const Symbol> symbols, const CodeLengthTable& table,
+                         std::span<double> bits, unsigned threads);
 
 }  // namespace skm

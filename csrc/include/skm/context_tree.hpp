@@ -1,11 +1,11 @@
 // Code length of a corpus under the context-tree code, from counts alone.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "skm/tree_model.hpp"
+#include "skm/watch.hpp"
 
 namespace skm {
 
@@ -18,8 +18,7 @@ struct Segment {
 struct ContextTreeOptions {
   int threads = 1;
   std::uint64_t memory = ~std::uint64_t{0};  ///< bytes that may be allocated beside the text
-  std::atomic<std::uint64_t>* progress = nullptr;  ///< positions folded so far
-  const std::atomic<bool>* cancel = nullptr;       ///< set from outside: stop, the result is meaningless
+  Watch watch;
 };
 
 /// Least `memory` that can be kept to, whatever the corpus (about 2 MB a thread and 18 MB).
@@ -28,9 +27,9 @@ std::uint64_t context_tree_memory(int threads) noexcept;
 /// Bits of the positions in `segments`, coded as one: all share one tree.
 ///
 /// Each segment's first position must have `context_padding` readable bytes before it: zeros where a document
-/// starts (skm/context_sort.hpp). The sum of the segments' sizes and the buffer must be below 2^32. The result is
-/// a function of the multiset of (context, symbol): of neither the order of the segments, nor the number of
-/// threads, nor the memory limit, nor the instruction set. Throws std::bad_alloc.
+/// starts (skm/context_sort.hpp). The sum of the segments' sizes and the buffer must be below 2^32. The
+/// result is a function of the multiset of (context, symbol): of neither the order of the segments, nor the
+/// number of threads, nor the memory limit, nor the instruction set. Throws std::bad_alloc.
 double context_tree_bits(const TreeModel& model, const std::uint8_t* text, const Segment* segments,
                          std::size_t segment_count, const ContextTreeOptions& options);
 

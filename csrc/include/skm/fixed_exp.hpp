@@ -6,7 +6,8 @@
 //
 //   t = trunc(float32(float32(max - x) * kScale)),   kScale = float32(log2(e)) * 2^20
 //
-// the exponent -log2(weight) in units of 2^-20. The rest is integers: with t = q * 2^20 + i * 2^16 + g,
+// the exponent -log2(weight) in units of 2^-20. (A process that flushes subnormals to zero gets the same t:
+// a subnormal difference is far below one unit.) The rest is integers: with t = q * 2^20 + i * 2^16 + g,
 //
 //   p = mulhi(g, 45428 - mulhi(g, 970))                    1 - 2^(-g / 2^20), in units of 2^-20
 //   w = kBase[i] - (mulhi(kBase[i] >> 16, p) << 12)        kBase[i] = round(2^(31 - i / 16))

@@ -1,11 +1,12 @@
 // The hidden Markov model over a context tree: what the probability of a bit does as its context grows.
 //
 // At every context the probability p of a one (at one binary node of the byte) is hidden, and takes one of 16
-// values. At the root it is drawn from a prior; from a context of depth d - 1 to each of its extensions of depth d
-// it moves by a transition matrix K_d; a bit is drawn from p at the deepest context. Summing the hidden values
-// out, from the leaves up, is exact (belief propagation on a tree), so the code is a proper Bayes mixture, and
-// since extensions are independent given p, it depends on counts alone. Context-tree weighting is the special
-// case in which p either stays or is forgotten altogether; here an extension also inherits what its parent knows.
+// values. At the root it is drawn from a prior; from a context of depth d - 1 to each of its extensions of
+// depth d it moves by a transition matrix K_d; a bit is drawn from p at the deepest context. Summing the
+// hidden values out, from the leaves up, is exact (belief propagation on a tree), so the code is a proper
+// Bayes mixture, and since extensions are independent given p, it depends on counts alone. Context-tree
+// weighting is the special case in which p either stays or is forgotten altogether; here an extension also
+// inherits what its parent knows.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +30,16 @@ int tree_depth_class(int depth) noexcept;
 
 struct TreeParameters {
   TreeTransition transitions[tree_depth_classes];
-  double grid_range;     ///< log-odds of the most certain state
-  double grid_curve;     ///< how much denser the states lie near one half
-  double prior_power;    ///< prior of a state ~ (p (1 - p))^power
+  double grid_range;   ///< log-odds of the most certain state
+  double grid_curve;   ///< how much denser the states lie near one half
+  double prior_power;  ///< prior of a state ~ (p (1 - p))^power
 };
 
 /// Tuned once, on English, source code, XML and machine code; see docs/theory.md.
 const TreeParameters& default_tree_parameters() noexcept;
 
-/// Tables of a model for contexts up to `depth` bytes (0 ... 64). Built from the four operations alone, in fixed
-/// order: the same bits on every processor.
+/// Tables of a model for contexts up to `depth` bytes (0 ... 64). Built from the four operations alone, in
+/// fixed order: the same bits on every processor.
 class TreeModel {
  public:
   explicit TreeModel(int depth, const TreeParameters& parameters = default_tree_parameters());
@@ -51,8 +52,11 @@ class TreeModel {
  private:
   int depth_;
   double prior_[16];
-  std::vector<float> chain_;  ///< [from][to][state at to][state at from], for from < to
-  std::vector<float> leaf_;   ///< [depth][state]: probability of a one in a context seen once, given p at depth
+  /// [from][to][state at to][state at from], for from < to and the lower eight states at `to`: by the
+  /// symmetry of zero and one the probability is the same from state 15 - q to state 15 - p as from q to p.
+  std::vector<float> chain_;
+  std::vector<float>
+      leaf_;  ///< [depth][state]: probability of a one in a context seen once, given p at depth
 };
 
 }  // namespace skm
