@@ -25,6 +25,7 @@ OURS, PEERS, FRONT, INK = "#c2410c", "#64748b", "#cbd5e1", "#1e293b"
 # Where a label may stand, in points from its marker, the nearest first: a side of the marker and a distance.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 _DISTANCES = (7, 12, 18, 26, 36, 48)
+_NEAR = 12  # labels further away get a line to their marker
 # Codes with more than so many times the fewest bits are off the scale.
 _OFF_SCALE = 1.4
 # The table names the standard window too; in the figure both would stand on one spot.
@@ -70,7 +71,7 @@ def draw_front(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 
 def place_labels(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """Each label where it covers the least: other labels, markers, the border; the nearest such place."""
+    """Each label where it covers the least of labels, markers, lines and border; the nearest such place."""
     canvas: Any = axes.figure.canvas
     renderer = canvas.get_renderer()
     scale = axes.figure.dpi / 72
@@ -78,28 +79,26 @@ def place_labels(axes: Axes, rows: list[dict[str, Any]]) -> None:
     taken: list[Bbox] = [box_around(spot, 5 * scale) for spot in spots]
     inside = axes.get_window_extent(renderer)
     for row, spot in sorted(zip(rows, spots, strict=True), key=lambda pair: not pair[0]["ours"]):
-        best = None
-        for distance in _DISTANCES:
-            for side in _SIDES:
-                text = annotate(axes, row, side, distance)
-                box = extent(text, renderer).padded(1.5 * scale)
-                own = box_around(spot, 5 * scale)
-                cost = sum(overlap(box, other) for other in taken if other.bounds != own.bounds)
-                cost += box.width * box.height - overlap(box, inside)
-                if best is None or cost < best[0] - 1e-9:
-                    if best is not None:
-                        best[1].remove()
-                    best = (cost, text, box)
-                else:
-                    text.remove()
-            if best is not None and best[0] <= 0:
-                break
+        own = box_around(spot, 5 * scale).bounds
+        others = [box for box in taken if box.bounds != own]
+        best: tuple[float, tuple[int, int], int, list[Bbox]] | None = None
+        for distance, side in ((distance, side) for distance in _DISTANCES for side in _SIDES):
+            text = annotate(axes, row, side, distance)
+            box = extent(text, renderer).padded(1.5 * scale)
+            text.remove()
+            covers = [box]
+            if distance > _NEAR:
+                covers += [box_around(point, scale) for point in between(spot, box)]
+            cost = sum(overlap(cover, other) for cover in covers for other in others)
+            cost += box.width * box.height - overlap(box, inside)
+            if best is None or cost < best[0] - 1e-6:
+                best = (cost, side, distance, covers)
         assert best is not None
-        taken.append(best[2])
+        annotate(axes, row, best[1], best[2])
+        taken += best[3]
 
 
 def annotate(axes: Axes, row: dict[str, Any], side: tuple[int, int], distance: float) -> Any:
-    near = distance <= _DISTANCES[1]
     return axes.annotate(
         short(row),
         (row["mb_per_s"], row["bits_per_byte"]),
@@ -112,10 +111,17 @@ def annotate(axes: Axes, row: dict[str, Any], side: tuple[int, int], distance: f
         color=OURS if row["ours"] else INK,
         fontweight="bold" if row["ours"] else "normal",
         arrowprops=None
-        if near
+        if distance <= _NEAR
         else {"arrowstyle": "-", "color": PEERS, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
         zorder=4,
     )
+
+
+def between(spot: Any, box: Bbox) -> list[tuple[float, float]]:
+    """Points on the line from a marker to the middle of its label, up to the label."""
+    middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    points = [tuple(a + (b - a) * step / 40 for a, b in zip(spot, middle, strict=True)) for step in range(41)]
+    return [(x, y) for x, y in points if not box.contains(x, y)]
 
 
 def extent(text: Any, renderer: Any) -> Bbox:
@@ -195,15 +201,12 @@ def figure(record: dict[str, Any], files: list[str], digest: str, target: Path) 
     canvas, panels = plt.subplots(1, len(files), figsize=(5.4 * len(files), 4.9), dpi=170, squeeze=False)
     drawn = [(axes, draw(axes, record, file)) for axes, file in zip(panels[0], files, strict=True)]
     panels[0][0].set_ylabel("bits per byte", color=INK)
-    canvas.text(
-        0.995,
-        0.01,
-        f"one processor; hollow: several threads. {record['machine']['processor']}, {record['date'][:10]}",
-        ha="right",
-        fontsize=7,
-        color=PEERS,
-    )
-    canvas.tight_layout(rect=(0, 0.03, 1, 1))
+    notes = [
+        "one processor; hollow: several threads",
+        f"{record['machine']['processor']}, {record['date'][:10]}",
+    ]
+    canvas.text(0.01, 0.01, ("\n" if len(files) == 1 else ". ").join(notes), fontsize=7, color=PEERS)
+    canvas.tight_layout(rect=(0, 0.04, 1, 1))
     canvas.canvas.draw()
     for axes, rows in drawn:
         place_labels(axes, rows)
