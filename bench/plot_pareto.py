@@ -99,6 +99,8 @@ def place_labels(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 
 def annotate(axes: Axes, row: dict[str, Any], side: tuple[int, int], distance: float) -> Any:
+    from matplotlib.patheffects import withStroke
+
     return axes.annotate(
         short(row),
         (row["mb_per_s"], row["bits_per_byte"]),
@@ -107,6 +109,7 @@ def annotate(axes: Axes, row: dict[str, Any], side: tuple[int, int], distance: f
         ha={1: "left", 0: "center", -1: "right"}[side[0]],
         va={1: "bottom", 0: "center", -1: "top"}[side[1]],
         fontsize=9,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
         linespacing=1.0,
         color=OURS if row["ours"] else INK,
         fontweight="bold" if row["ours"] else "normal",
