@@ -1,4 +1,4 @@
-"""The codes of bench_codelength.py: ours and real tools, each a command line and a way to read its size."""
+"""The codes of bench_codelength.py: our own and real tools, as command lines, and how the size is read."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def one_thread(row: Row, rows: list[Row]) -> Row | None:
 
 
 def ratios(row: Row, rows: list[Row]) -> dict[str, float]:
-    """How many times as fast ``row`` is: as its rivals (processor time), as itself on one thread (wall)."""
+    """How many times as fast as its rivals ``row`` is; on several threads, as itself on one, on the wall."""
     if row["error"] is not None or not row["ours"]:
         return {}
     if row["threads"] > 1:
@@ -162,9 +162,10 @@ def source_line(record: dict[str, Any]) -> str:
     )
     return (
         f"Medians of {record['rounds']} rounds on {record['machine']['processor']}, {record['date'][:10]}, "
-        f"commit {record['commit'][:10]}; {tools}. Peers are measured as whole processes, our codes as the "
-        "call `skm.code_length(path)`, reading included; time is processor time on one thread, and time "
-        "on the wall on several. 7-Zip's archive directory is not counted."
+        f"commit {record['commit'][:10]}; {tools}. "
+        "Peers are measured as whole processes, our codes as the call `skm.code_length(path)`, reading "
+        "included. Time is processor time on one thread, time on the wall on several. Sizes are those of "
+        "the files that the tools write; of 7-Zip's archive, that of the packed stream."
     )
 
 
