@@ -116,7 +116,7 @@ def annotate(axes: Axes, row: dict[str, Any], side: tuple[int, int], distance: f
         arrowprops=None
         if distance <= _NEAR
         else {"arrowstyle": "-", "color": PEERS, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
-        zorder=4,
+        zorder=2,  # below the markers, above the front
     )
 
 
