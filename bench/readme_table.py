@@ -160,8 +160,10 @@ def source_line(record: dict[str, Any]) -> str:
         for tool in ("xz", "zstd", "brotli", "bzip2", "bzip3", "7z")
         if versions[tool]
     )
+    count = record["rounds"]
+    rounds = "One round" if count == 1 else f"Medians of {count} rounds"
     return (
-        f"Medians of {record['rounds']} rounds on {record['machine']['processor']}, {record['date'][:10]}, "
+        f"{rounds} on {record['machine']['processor']}, {record['date'][:10]}, "
         f"commit {record['commit'][:10]}; {tools}. "
         "Peers are measured as whole processes, our codes as the call `skm.code_length(path)`, reading "
         "included. Time is processor time on one thread, time on the wall on several. Sizes are those of "
