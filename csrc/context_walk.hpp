@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -116,7 +117,11 @@ void run_threads(int threads, Work work) {
     }
   };
   std::vector<std::thread> helpers;
-  for (int t = 1; t < threads; ++t) helpers.emplace_back(guarded);
+  helpers.reserve(threads);
+  try {
+    for (int t = 1; t < threads; ++t) helpers.emplace_back(guarded);
+  } catch (const std::system_error&) {  // no more threads to be had: those there are share the work
+  }
   guarded();
   for (std::thread& helper : helpers) helper.join();
   if (failure) std::rethrow_exception(failure);
