@@ -15,17 +15,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <numeric>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #include "simd/fold_stack.hpp"
 #include "skm/context_sort.hpp"
 #include "skm/context_tree.hpp"
+#include "skm/parallel.hpp"
 
 namespace skm {
 
@@ -102,30 +99,6 @@ class Folder {
   std::unique_ptr<std::int8_t[]> shared_;
   std::uint32_t capacity_ = 0;
 };
-
-// Runs work() on `threads` threads, this one among them; what one of them throws is thrown here.
-template <typename Work>
-void run_threads(int threads, Work work) {
-  std::exception_ptr failure;
-  std::mutex mutex;
-  const auto guarded = [&]() noexcept {
-    try {
-      work();
-    } catch (...) {
-      const std::scoped_lock lock(mutex);
-      failure = std::current_exception();
-    }
-  };
-  std::vector<std::thread> helpers;
-  helpers.reserve(threads);
-  try {
-    for (int t = 1; t < threads; ++t) helpers.emplace_back(guarded);
-  } catch (const std::system_error&) {  // no more threads to be had: those there are share the work
-  }
-  guarded();
-  for (std::thread& helper : helpers) helper.join();
-  if (failure) std::rethrow_exception(failure);
-}
 
 template <typename Fold>
 class ContextWalk {

@@ -1,8 +1,11 @@
-// Splitting a range of work over threads. Nothing is shared and nothing is kept between calls.
+// Work on several threads: equal ranges, or whatever the work takes from a counter. Nothing is kept between
+// calls.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
+#include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -38,6 +41,33 @@ void parallel_ranges(std::size_t count, std::size_t parts, Body&& body) {
     begin = end;
   }
   for (std::thread& worker : workers) worker.join();
+}
+
+/// Calls work() on `threads` threads (one of them the caller's), and returns when all are done. Each call
+/// takes its share of the work from somewhere common (an atomic counter), so fewer threads than asked for,
+/// where the system gives no more, do the same work. An exception that a call throws is thrown here once all
+/// have ended.
+template <class Work>
+void run_threads(int threads, Work work) {
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto guarded = [&]() noexcept {
+    try {
+      work();
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> helpers;
+  helpers.reserve(threads);
+  try {
+    for (int t = 1; t < threads; ++t) helpers.emplace_back(guarded);
+  } catch (const std::system_error&) {  // no more threads to be had: those there are share the work
+  }
+  guarded();
+  for (std::thread& helper : helpers) helper.join();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace skm
