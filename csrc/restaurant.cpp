@@ -22,6 +22,8 @@ constexpr std::uint64_t kChunk = 4096;         // customers that one thread keep
 constexpr std::uint64_t kTeamGrain = 1 << 16;  // customers that pay for a thread
 constexpr std::size_t kTableGrain = 1 << 14;   // tables that pay for a thread
 
+constexpr std::size_t kSpare = 4;              // places that may be overwritten beyond those that count
+
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
 const RestaurantKernels& kernels() noexcept {
@@ -37,8 +39,7 @@ const RestaurantKernels& kernels() noexcept {
 /// The frozen line; its kernels' view and the memory behind it.
 struct Restaurant::Line {
   SeatingLine seating{};
-  std::unique_ptr<std::uint32_t[]> places;
-  std::size_t capacity = 0;
+  BigBuffer<std::uint32_t> places;
   std::vector<Sizes> sizes;  // of each member's tables; then where they start
 
   std::uint64_t block_mask() const noexcept { return (std::uint64_t{1} << seating.block_shift) - 1; }
@@ -71,16 +72,22 @@ struct Restaurant::Tally {
     }
     for (; i < count; ++i) ++c[at(labels[i], 0)];
   }
-  std::uint64_t of(std::size_t table) const noexcept {
-    if (kShift + table >= counters.size()) return 0;
-    std::uint64_t sum = counters[kShift + table];
-    for (std::uint32_t copy = 0; table < kHot && copy + 1 < kCopies; ++copy) sum += counters[table + copy * kHot];
-    return sum;
+  /// Adds the counters of tables first, first + 1, ... to `counts`.
+  void add_to(std::span<std::uint64_t> counts, std::size_t first) const noexcept {
+    const std::size_t known = counters.size() > kShift ? counters.size() - kShift : 0;
+    const std::size_t last = std::min(first + counts.size(), known);
+    for (std::size_t k = first; k < last; ++k) counts[k - first] += counters[kShift + k];
+    for (std::size_t k = first; k < std::min<std::size_t>(last, kHot); ++k) {
+      for (std::uint32_t copy = 0; copy + 1 < kCopies; ++copy) counts[k - first] += counters[k + copy * kHot];
+    }
   }
-  void clear(std::size_t table) noexcept {
-    if (kShift + table >= counters.size()) return;
-    counters[kShift + table] = 0;
-    for (std::uint32_t copy = 0; table < kHot && copy + 1 < kCopies; ++copy) counters[table + copy * kHot] = 0;
+  void clear(std::size_t first, std::size_t last) noexcept {
+    const std::size_t known = counters.size() > kShift ? counters.size() - kShift : 0;
+    last = std::min(last, known);
+    for (std::size_t k = first; k < last; ++k) counters[kShift + k] = 0;
+    for (std::size_t k = first; k < std::min<std::size_t>(last, kHot); ++k) {
+      for (std::uint32_t copy = 0; copy + 1 < kCopies; ++copy) counters[k + copy * kHot] = 0;
+    }
   }
 };
 
@@ -100,10 +107,9 @@ Restaurant::Restaurant(double discount, double concentration, std::uint64_t key,
 Restaurant::~Restaurant() = default;
 
 void Restaurant::counts(std::span<std::uint64_t> counts) const noexcept {
-  for (std::size_t k = 0; k < counts.size(); ++k) {
-    counts[k] = k < frozen_.size() ? frozen_[k] : 0;
-    for (const Tally& tally : tallies_) counts[k] += tally.of(k);
-  }
+  std::copy(frozen_.begin(), frozen_.end(), counts.begin());
+  std::fill(counts.begin() + static_cast<std::ptrdiff_t>(frozen_.size()), counts.end(), 0);
+  for (const Tally& tally : tallies_) tally.add_to(counts, 0);
 }
 
 void Restaurant::epoch_counts(std::span<std::uint64_t> counts) const noexcept {
@@ -120,12 +126,8 @@ std::uint64_t Restaurant::epoch_length() const noexcept {
 /// Memory and sizes of the epoch that starts now.
 void Restaurant::begin_epoch() {
   const std::uint64_t length = epoch_length();
-  if (length > capacity_) {
-    capacity_ = 0;
-    for (auto* buffer : {&recent_, &founders_, &pending_, &outcomes_}) {
-      *buffer = std::make_unique_for_overwrite<std::uint32_t[]>(length);
-    }
-    capacity_ = length;
+  for (auto* buffer : {&recent_, &founders_, &pending_, &outcomes_}) {
+    if (buffer->size() < length) *buffer = BigBuffer<std::uint32_t>(2 * length);  // epochs grow by an eighth
   }
   frozen_.resize(tables_);
   SeatingLine& seating = line_->seating;
@@ -143,16 +145,18 @@ void Restaurant::begin_epoch() {
 
 /// Adds the last epoch's tallies to the counts of tables first to last - 1; what they need of the line.
 Restaurant::Sizes Restaurant::close_counts(std::size_t first, std::size_t last) noexcept {
+  for (Tally& tally : tallies_) {
+    tally.add_to(std::span(frozen_).subspan(first, last - first), first);
+    tally.clear(first, last);
+  }
+  const unsigned block_shift = line_->seating.block_shift, run_shift = line_->seating.run_shift;
+  const std::uint64_t block_mask = line_->block_mask(), run_mask = line_->run_mask();
   Sizes sizes;
   for (std::size_t k = first; k < last; ++k) {
-    for (Tally& tally : tallies_) {
-      frozen_[k] += tally.of(k);
-      tally.clear(k);
-    }
     const std::uint64_t others = frozen_[k] - 1;  // without the founder
-    sizes.blocks += others >> line_->seating.block_shift;
-    sizes.runs += (others & line_->block_mask()) >> line_->seating.run_shift;
-    sizes.singles += others & line_->run_mask();
+    sizes.blocks += others >> block_shift;
+    sizes.runs += (others & block_mask) >> run_shift;
+    sizes.singles += others & run_mask;
   }
   return sizes;
 }
@@ -169,11 +173,7 @@ void Restaurant::divide_places(std::size_t parts) {
     total.singles += own.singles;
   }
   const std::size_t places = total.blocks + total.runs + total.singles;
-  if (places > line.capacity) {
-    line.capacity = 0;
-    line.places = std::make_unique_for_overwrite<std::uint32_t[]>(places + places / 4);
-    line.capacity = places + places / 4;
-  }
+  if (line.places.size() < places + kSpare) line.places = BigBuffer<std::uint32_t>(places + places / 4 + kSpare);
   for (std::size_t part = 0; part < parts; ++part) {
     line.sizes[part].runs += total.blocks;
     line.sizes[part].singles += total.blocks + total.runs;
@@ -186,17 +186,26 @@ void Restaurant::divide_places(std::size_t parts) {
   seating.run_end = seating.block_end + (total.runs << seating.run_shift);
 }
 
-void Restaurant::fill_places(std::size_t first, std::size_t last, Sizes from) noexcept {
-  const SeatingLine& seating = line_->seating;
-  std::uint32_t* places = line_->places.get();
+/// Most tables have no block, no run and few single customers: four labels are stored at once, whether they count
+/// or not, as long as no other member's places are in reach.
+void Restaurant::fill_places(std::size_t first, std::size_t last, Sizes from, std::uint64_t end) noexcept {
+  const unsigned block_shift = line_->seating.block_shift, run_shift = line_->seating.run_shift;
+  const std::uint64_t block_mask = line_->block_mask(), run_mask = line_->run_mask();
+  std::uint32_t* const places = line_->places.get();
   std::uint32_t *block = places + from.blocks, *run = places + from.runs, *single = places + from.singles;
+  const std::uint32_t* const safe = places + end - std::min<std::uint64_t>(end, kSpare);
   for (std::size_t k = first; k < last; ++k) {
     const std::uint64_t others = frozen_[k] - 1;
-    if (others == 0) continue;
     const auto label = static_cast<std::uint32_t>(k);
-    block = std::fill_n(block, others >> seating.block_shift, label);
-    run = std::fill_n(run, (others & line_->block_mask()) >> seating.run_shift, label);
-    single = std::fill_n(single, others & line_->run_mask(), label);
+    const std::uint64_t singles = others & run_mask;
+    if (others <= kSpare && others == singles && single <= safe) [[likely]] {
+      for (std::size_t i = 0; i < kSpare; ++i) single[i] = label;
+      single += singles;
+      continue;
+    }
+    block = std::fill_n(block, others >> block_shift, label);
+    run = std::fill_n(run, (others & block_mask) >> run_shift, label);
+    single = std::fill_n(single, singles, label);
   }
 }
 
@@ -210,7 +219,9 @@ void Restaurant::lay_out(const TeamMember& member) {
   member.sync();
   if (member.part == 0) attempt([&] { divide_places(parts); });
   member.sync();
-  if (works && failure_ == 0) fill_places(first, last, line_->sizes[member.part]);
+  if (!works || failure_ != 0) return;
+  const std::uint64_t end = member.part + 1 < parts ? line_->sizes[member.part + 1].singles : line_->places.size();
+  fill_places(first, last, line_->sizes[member.part], end);
 }
 
 // ---- customers -----------------------------------------------------------------------------------
@@ -256,7 +267,7 @@ void Restaurant::settle(std::uint32_t self) noexcept {
   const bool coin = (choice & kCoin) != 0;
   if (offset < self) {
     const std::uint32_t label = recent_[offset];
-    if (!coin || !founded(label, offset)) {
+    if (label < frozen_.size() || !coin || !founded(label, offset)) {
       recent_[self] = label;
       return;
     }

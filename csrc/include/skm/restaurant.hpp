@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "skm/big_buffer.hpp"
 #include "skm/team.hpp"
 
 namespace skm {
@@ -63,7 +64,7 @@ class Restaurant {
   void lay_out(const TeamMember& member);
   Sizes close_counts(std::size_t first, std::size_t last) noexcept;
   void divide_places(std::size_t parts);
-  void fill_places(std::size_t first, std::size_t last, Sizes from) noexcept;
+  void fill_places(std::size_t first, std::size_t last, Sizes from, std::uint64_t end) noexcept;
 
   // Customers of an epoch, named by their offset from its start.
   std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
@@ -87,10 +88,9 @@ class Restaurant {
   std::vector<std::uint64_t> frozen_;  // customers at each table at start_
   std::unique_ptr<Line> line_;
   std::vector<Tally> tallies_;               // of the epoch's customers, one for each thread
-  std::unique_ptr<std::uint32_t[]> recent_;  // labels of the epoch's customers
-  std::unique_ptr<std::uint32_t[]> founders_;  // offset of who founded table frozen_.size() + i
-  std::unique_ptr<std::uint32_t[]> pending_, outcomes_;
-  std::uint64_t capacity_ = 0;  // of the four
+  BigBuffer<std::uint32_t> recent_;    // labels of the epoch's customers
+  BigBuffer<std::uint32_t> founders_;  // offset of who founded table frozen_.size() + i
+  BigBuffer<std::uint32_t> pending_, outcomes_;
   // The present step of a team: its customers, the members that work, the tables each has opened.
   std::uint64_t step_ = 0;
   bool new_epoch_ = false;
