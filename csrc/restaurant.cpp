@@ -22,6 +22,7 @@ constexpr std::uint64_t kChunk = 4096;         // customers that one thread keep
 constexpr std::uint64_t kTeamGrain = 1 << 16;  // customers that pay for a thread
 constexpr std::size_t kTableGrain = 1 << 14;   // tables that pay for a thread
 
+constexpr std::size_t kAhead = 16;             // labels fetched ahead of their use
 constexpr std::size_t kSpare = 4;              // places that may be overwritten beyond those that count
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
@@ -120,14 +121,14 @@ void Restaurant::epoch_counts(std::span<std::uint64_t> counts) const noexcept {
 
 /// Part of the definition of a draw, as are the shifts in begin_epoch.
 std::uint64_t Restaurant::epoch_length() const noexcept {
-  return std::clamp(seated_ / 8 + tables_ / 2, kShortestEpoch, kLongestEpoch);
+  return std::clamp(seated_ / 16 + 2 * tables_, kShortestEpoch, kLongestEpoch);
 }
 
 /// Memory and sizes of the epoch that starts now.
 void Restaurant::begin_epoch() {
   const std::uint64_t length = epoch_length();
   for (auto* buffer : {&recent_, &founders_, &pending_, &outcomes_}) {
-    if (buffer->size() < length) *buffer = BigBuffer<std::uint32_t>(2 * length);  // epochs grow by an eighth
+    if (buffer->size() < length) *buffer = BigBuffer<std::uint32_t>(2 * length);  // the next epochs are little longer
   }
   frozen_.resize(tables_);
   SeatingLine& seating = line_->seating;
@@ -245,6 +246,11 @@ bool Restaurant::founded(std::uint32_t label, std::uint32_t offset) const noexce
   return label >= frozen_.size() && founders_[label - frozen_.size()] == offset;
 }
 
+/// Where the label that a pending customer waits for may stand.
+std::uint32_t Restaurant::offset_of(std::uint32_t self) const noexcept {
+  return std::min(recent_[self] & kOffsetMask, self);
+}
+
 void Restaurant::seat_in_turn(std::span<std::uint32_t> labels) {
   for (std::size_t done = 0; done < labels.size();) {
     const std::size_t count = std::min<std::size_t>(labels.size() - done, kChunk);
@@ -252,7 +258,10 @@ void Restaurant::seat_in_turn(std::span<std::uint32_t> labels) {
     tallies_[0].reserve(tables_ + count);
     std::uint32_t* chunk = recent_.get() + (seated_ - start_);
     const std::size_t open = choose(seated_, seated_ + count, chunk, pending_.get());
-    for (std::size_t i = 0; i < open; ++i) settle(pending_[i]);
+    for (std::size_t i = 0; i < open; ++i) {
+      if (i + kAhead < open) __builtin_prefetch(&recent_[offset_of(pending_[i + kAhead])]);
+      settle(pending_[i]);
+    }
     tallies_[0].add(chunk, count);
     std::copy_n(chunk, count, labels.begin() + static_cast<std::ptrdiff_t>(done));
     seated_ += count;

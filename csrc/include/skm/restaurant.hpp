@@ -70,6 +70,7 @@ class Restaurant {
   std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                      std::uint32_t* pending) const noexcept;
   bool founded(std::uint32_t label, std::uint32_t offset) const noexcept;
+  std::uint32_t offset_of(std::uint32_t self) const noexcept;
   void settle(std::uint32_t self) noexcept;
   std::uint32_t founder_or_label(std::uint32_t self) const noexcept;
   void seat_in_turn(std::span<std::uint32_t> labels);
