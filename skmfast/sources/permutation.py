@@ -14,6 +14,7 @@ from skmfast.sources.philox import random_blocks, stream_key
 from skmfast.sources.streams import NAMES
 
 _ROUNDS = 8  # four on each half
+_SMALL, _SMALL_ROUNDS = 20, 32  # of fewer bits: halves so small take longer to mix
 MAX_SIZE = 1 << 62
 
 
@@ -48,8 +49,9 @@ def permute(points: npt.ArrayLike, size: int, seed: int) -> npt.NDArray[np.uint6
         raise ValueError(f"size={size}: outside 1 to 2^62")
     if points.size and int(points.max()) >= size:
         raise ValueError(f"point {int(points.max())} is not below the size {size}")
-    keys = random_blocks(stream_key(seed, NAMES), np.arange(_ROUNDS, dtype=np.uint64))[:, 0]
     num_bits = (size - 1).bit_length()
+    rounds = _ROUNDS if num_bits >= _SMALL else _SMALL_ROUNDS
+    keys = random_blocks(stream_key(seed, NAMES), np.arange(rounds))[:, 0]
     outside = np.arange(points.size)
     while outside.size:
         moved = _network(points[outside], num_bits, keys)
