@@ -1,0 +1,428 @@
+// Drawing and writing sentences; skm/render.hpp says what they are.
+#include "skm/render.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "skm/parallel.hpp"
+#include "skm/philox.hpp"
+
+namespace skm {
+namespace {
+
+// Text is copied 32 bytes at a time, tokens and labels 16 at a time; what is written too much is overwritten
+// by what follows, and near the end of a range no more than is due is written.
+constexpr std::size_t kTextStep = 32;
+constexpr std::size_t kTokenStep = 16;
+constexpr std::size_t kPadding = 64;
+// Contents lie at random places in memory: they are fetched this many sentences ahead.
+constexpr std::size_t kAhead = 24;
+// Sentences for which a thread is worth starting.
+constexpr std::size_t kGrain = 4096;
+
+constexpr double kTwo53 = 0x1p53;
+
+__extension__ typedef unsigned __int128 uint128;
+
+std::size_t high_product(std::uint64_t bits, std::size_t count) noexcept {
+  return static_cast<std::size_t>((static_cast<uint128>(bits) * count) >> 64);
+}
+
+std::uint64_t packed(std::uint64_t text, std::uint64_t tokens) { return text | tokens << 32; }
+
+/// Where offsets are wrong as offsets of something of `size`.
+RenderFault check_offsets(const char* name, std::span<const std::uint32_t> offsets, std::size_t size) {
+  if (offsets.empty()) return {name, 0, "is missing: offsets need at least one entry"};
+  if (offsets.front() != 0) return {name, 0, "is not 0"};
+  for (std::size_t i = 1; i < offsets.size(); ++i)
+    if (offsets[i] < offsets[i - 1]) return {name, i, "is less than the one before it"};
+  if (offsets.back() != size) return {name, offsets.size() - 1, "is not the size of what it points into"};
+  return {};
+}
+
+RenderFault check_pieces(const RenderPlan& plan) {
+  if (RenderFault fault =
+          check_offsets("piece_byte_offsets", plan.piece_byte_offsets, plan.piece_bytes.size());
+      fault.array)
+    return fault;
+  if (RenderFault fault =
+          check_offsets("piece_token_offsets", plan.piece_token_offsets, plan.piece_tokens.size());
+      fault.array)
+    return fault;
+  if (plan.piece_token_offsets.size() != plan.piece_byte_offsets.size())
+    return {"piece_token_offsets", plan.piece_token_offsets.size(),
+            "is where it ends: not one entry a piece"};
+  if (plan.vocabulary_size > std::uint64_t{1} << 32) return {"vocabulary_size", 0, "is more than 2^32"};
+  for (std::size_t i = 0; i < plan.piece_tokens.size(); ++i)
+    if (plan.piece_tokens[i] >= plan.vocabulary_size) return {"piece_tokens", i, "is not in the vocabulary"};
+  if (plan.end_piece >= plan.piece_byte_offsets.size() - 1) return {"end_piece", 0, "is no piece"};
+  return {};
+}
+
+RenderFault check_fields(const RenderPlan& plan) {
+  if (plan.field_sizes.empty()) return {"field_sizes", 0, "is missing: contents need at least one field"};
+  if (plan.field_sizes.size() >= std::numeric_limits<std::uint16_t>::max())
+    return {"field_sizes", plan.field_sizes.size(), "is too many fields"};
+  for (std::size_t f = 0; f < plan.field_sizes.size(); ++f)
+    if (plan.field_sizes[f] == 0 || plan.field_sizes[f] > 1u << 16)
+      return {"field_sizes", f, "is not from 1 to 2^16"};
+  if (plan.kind_field < -1 ||
+      (plan.kind_field >= 0 && static_cast<std::size_t>(plan.kind_field) >= plan.field_sizes.size()))
+    return {"kind_field", 0, "is no field"};
+  return {};
+}
+
+RenderFault check_parts(const RenderPlan& plan) {
+  const std::size_t pieces = plan.piece_byte_offsets.size() - 1;
+  if (plan.part_field.size() != plan.part_piece.size())
+    return {"part_field", plan.part_field.size(), "is where it ends: not one entry a part"};
+  if (plan.part_label.size() != plan.part_piece.size())
+    return {"part_label", plan.part_label.size(), "is where it ends: not one entry a part"};
+  for (std::size_t q = 0; q < plan.part_piece.size(); ++q) {
+    const std::int32_t field = plan.part_field[q];
+    if (field < -1 || (field >= 0 && static_cast<std::size_t>(field) >= plan.field_sizes.size()))
+      return {"part_field", q, "is no field"};
+    const std::size_t values = field < 0 ? 1 : plan.field_sizes[static_cast<std::size_t>(field)];
+    if (plan.part_piece[q] >= pieces || pieces - plan.part_piece[q] < values)
+      return {"part_piece", q, "leads to pieces that do not exist"};
+  }
+  return check_offsets("template_parts", plan.template_parts, plan.part_piece.size());
+}
+
+RenderFault check_probabilities(const RenderPlan& plan, std::size_t group) {
+  double sum = 0;
+  for (std::size_t c = plan.choice_offsets[group]; c < plan.choice_offsets[group + 1]; ++c) {
+    const double probability = plan.choice_probability[c];
+    if (!(probability >= 0 && probability <= 1)) return {"choice_probability", c, "is not from 0 to 1"};
+    sum += probability;
+  }
+  if (std::fabs(sum - 1) > 1e-6)
+    return {"choice_probability", plan.choice_offsets[group], "begins probabilities that do not sum to 1"};
+  return {};
+}
+
+RenderFault check_choices(const RenderPlan& plan) {
+  if (plan.kinds == 0 || plan.kinds > 1u << 16) return {"kinds", 0, "is not from 1 to 2^16"};
+  if (RenderFault fault =
+          check_offsets("choice_offsets", plan.choice_offsets, plan.choice_probability.size());
+      fault.array)
+    return fault;
+  const std::size_t groups = plan.choice_offsets.size() - 1;
+  if (plan.attributes == 0 || plan.attributes > kMaxAttributes)
+    return {"attributes", 0, "is not from 1 to 64"};
+  if (groups != std::size_t{plan.kinds} * plan.attributes)
+    return {"choice_offsets", groups, "is where it ends: not one entry for each kind and attribute"};
+  if (plan.statements == 0 || plan.statements > plan.attributes)
+    return {"statements", 0, "is not from 1 to the number of attributes"};
+  if (plan.choice_probability.size() > (plan.template_parts.size() - 1) / 2)
+    return {"template_parts", plan.template_parts.size(), "is where it ends: not two forms for every choice"};
+  for (std::size_t group = 0; group < groups; ++group) {
+    const std::size_t templates = plan.choice_offsets[group + 1] - plan.choice_offsets[group];
+    if (templates == 0) return {"choice_offsets", group, "begins an attribute without templates"};
+    if (templates > 1u << 15) return {"choice_offsets", group, "begins more than 2^15 templates"};
+    if (RenderFault fault = check_probabilities(plan, group); fault.array) return fault;
+  }
+  return {};
+}
+
+/// Bounds the longest sentence, so that sizes fit the halves of one 64-bit number.
+RenderFault check_sizes(const RenderPlan& plan) {
+  std::uint64_t longest = 0;
+  for (std::size_t t = 0; t + 1 < plan.template_parts.size(); ++t) {
+    std::uint64_t text = 0, tokens = 0;
+    for (std::size_t q = plan.template_parts[t]; q < plan.template_parts[t + 1]; ++q) {
+      const std::int32_t field = plan.part_field[q];
+      const std::size_t values = field < 0 ? 1 : plan.field_sizes[static_cast<std::size_t>(field)];
+      std::uint64_t most_text = 0, most_tokens = 0;
+      for (std::size_t p = plan.part_piece[q]; p < plan.part_piece[q] + values; ++p) {
+        most_text =
+            std::max<std::uint64_t>(most_text, plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p]);
+        most_tokens = std::max<std::uint64_t>(most_tokens,
+                                              plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p]);
+      }
+      text += most_text;
+      tokens += most_tokens;
+      if (std::max(text, tokens) > kMaxSentenceSize)
+        return {"template_parts", t, "begins a template that is too long"};
+    }
+    longest = std::max({longest, text, tokens});
+  }
+  const std::uint64_t end =
+      std::max(plan.piece_byte_offsets[plan.end_piece + 1] - plan.piece_byte_offsets[plan.end_piece],
+               plan.piece_token_offsets[plan.end_piece + 1] - plan.piece_token_offsets[plan.end_piece]);
+  if (longest * plan.statements + end > kMaxSentenceSize)
+    return {"statements", 0, "makes sentences that are too long"};
+  return {};
+}
+
+}  // namespace
+
+RenderFault check_plan(const RenderPlan& plan) {
+  for (auto* check : {check_pieces, check_fields, check_parts, check_choices, check_sizes})
+    if (RenderFault fault = check(plan); fault.array) return fault;
+  return {};
+}
+
+// ---- compiling ---------------------------------------------------------------------------------------
+
+Renderer::Renderer(const RenderPlan& plan)
+    : field_sizes_(plan.field_sizes.begin(), plan.field_sizes.end()),
+      // One column that is always 0, and rows that lie in as few cache lines as they can.
+      row_width_((field_sizes_.size() + 1 + 7) / 8 * 8),
+      attributes_(plan.attributes),
+      statements_(plan.statements),
+      fixed_order_(plan.fixed_order) {
+  compile_pieces(plan);
+  compile_templates(plan);
+  compile_choices(plan);
+}
+
+void Renderer::compile_pieces(const RenderPlan& plan) {
+  text_.assign(plan.piece_bytes.begin(), plan.piece_bytes.end());
+  text_.resize(text_.size() + kPadding);
+  tokens32_.assign(plan.piece_tokens.begin(), plan.piece_tokens.end());
+  tokens32_.resize(tokens32_.size() + kPadding);
+  if (plan.vocabulary_size <= 1u << 16) tokens16_.assign(tokens32_.begin(), tokens32_.end());
+  const std::size_t pieces = plan.piece_byte_offsets.size() - 1;
+  pieces_.resize(pieces);
+  piece_sizes_.resize(pieces);
+  for (std::size_t p = 0; p < pieces; ++p) {
+    const std::uint32_t text_size = plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p];
+    const std::uint32_t num_tokens = plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p];
+    pieces_[p] = {plan.piece_byte_offsets[p], plan.piece_token_offsets[p], text_size, num_tokens};
+    piece_sizes_[p] = packed(text_size, num_tokens);
+  }
+}
+
+void Renderer::compile_templates(const RenderPlan& plan) {
+  const std::uint16_t zero_column = static_cast<std::uint16_t>(field_sizes_.size());
+  template_parts_.assign(plan.template_parts.begin(), plan.template_parts.end());
+  template_sizes_.assign(template_parts_.size() - 1, 0);
+  template_slots_.assign(1, 0);
+  for (std::size_t t = 0; t < template_sizes_.size(); ++t) {
+    for (std::size_t q = template_parts_[t]; q < template_parts_[t + 1]; ++q) {
+      const bool literal = plan.part_field[q] < 0;
+      const std::uint16_t column = literal ? zero_column : static_cast<std::uint16_t>(plan.part_field[q]);
+      parts_.push_back({plan.part_piece[q], column, plan.part_label[q]});
+      if (literal)
+        template_sizes_[t] += piece_sizes_[plan.part_piece[q]];
+      else
+        slots_.push_back(parts_.back());
+    }
+    template_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+  }
+  end_part_ = {plan.end_piece, zero_column, 0};
+}
+
+void Renderer::compile_choices(const RenderPlan& plan) {
+  kind_column_ = static_cast<std::uint16_t>(plan.kind_field < 0 ? field_sizes_.size() : plan.kind_field);
+  const std::size_t values = plan.kind_field < 0 ? 1 : field_sizes_[kind_column_];
+  for (std::size_t value = 0; value < values; ++value)
+    kind_of_value_.push_back(static_cast<std::uint16_t>(value % plan.kinds));
+  for (std::size_t group = 0; group + 1 < plan.choice_offsets.size(); ++group) {
+    const std::uint32_t begin = plan.choice_offsets[group];
+    const std::uint32_t templates = plan.choice_offsets[group + 1] - begin;
+    // Four guide entries a template leave few steps to walk.
+    const std::uint32_t bits = static_cast<std::uint32_t>(std::bit_width(4u * templates));
+    choices_.push_back({static_cast<std::uint32_t>(guides_.size()), 53 - bits, begin});
+    double sum = 0;
+    for (std::uint32_t r = 0; r < templates; ++r) {
+      sum += plan.choice_probability[begin + r];
+      const double threshold = std::ceil(sum * kTwo53);
+      thresholds_.push_back(r + 1 == templates ? ~std::uint64_t{0} : static_cast<std::uint64_t>(threshold));
+    }
+    std::uint32_t r = 0;
+    for (std::uint64_t g = 0; g < std::uint64_t{1} << bits; ++g) {
+      while (g << (53 - bits) >= thresholds_[begin + r]) ++r;
+      guides_.push_back(static_cast<std::uint16_t>(r));
+    }
+  }
+}
+
+ContentsFault Renderer::append_contents(std::span<const std::uint16_t> rows) {
+  const std::size_t fields = num_fields();
+  const std::size_t count = rows.size() / fields;
+  for (std::size_t row = 0; row < count; ++row)
+    for (std::size_t f = 0; f < fields; ++f)
+      if (rows[row * fields + f] >= field_sizes_[f]) return {row, f};
+  const std::size_t needed = (num_elements_ + count) * row_width_;
+  if (needed > contents_.capacity()) contents_.reserve(std::max(needed, contents_.capacity() * 2));
+  contents_.resize(needed);
+  for (std::size_t row = 0; row < count; ++row)
+    std::copy_n(rows.data() + row * fields, fields, contents_.data() + (num_elements_ + row) * row_width_);
+  num_elements_ += count;
+  return {count, 0};
+}
+
+// ---- drawing -----------------------------------------------------------------------------------------
+
+void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
+                          std::uint64_t first, std::uint64_t key, std::uint16_t* choices,
+                          std::uint64_t* text_offsets, std::uint64_t* token_offsets) const noexcept {
+  std::array<std::uint8_t, kMaxAttributes> every;
+  std::iota(every.begin(), every.end(), std::uint8_t{0});
+  std::array<std::uint8_t, kMaxAttributes> left;
+  const Size end_size = piece_sizes_[end_part_.piece];
+  std::uint64_t text = 0, tokens = 0;
+  for (std::size_t i = begin; i < end; ++i) {
+    if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
+    const std::uint16_t* row = row_of(elements[i]);
+    const std::size_t kind = kind_of_value_[row[kind_column_]];
+    Draw draw(key, first + i);
+    Size size = end_size;
+    if (statements_ > 1) left = every;
+    for (std::size_t j = 0; j < statements_; ++j) {
+      std::size_t attribute = j;
+      if (!fixed_order_) {
+        const std::size_t last = attributes_ - 1 - j;
+        const std::size_t place = high_product(draw.bits(), last + 1);
+        attribute = place;
+        if (statements_ > 1) {
+          attribute = left[place];
+          left[place] = left[last];
+        }
+      }
+      const Choice& choice = choices_[kind * attributes_ + attribute];
+      const std::uint64_t u = draw.bits() >> 11;
+      std::size_t r = guides_[choice.guide + (u >> choice.shift)];
+      while (u >= thresholds_[choice.templates + r]) ++r;
+      const std::size_t compiled = 2 * (choice.templates + r) + (j > 0);
+      size += template_sizes_[compiled];
+      for (std::size_t q = template_slots_[compiled]; q < template_slots_[compiled + 1]; ++q)
+        size += piece_sizes_[slots_[q].piece + row[slots_[q].column]];
+      choices[0] = static_cast<std::uint16_t>(attribute);
+      choices[1] = static_cast<std::uint16_t>(r);
+      choices += 2;
+    }
+    text += static_cast<std::uint32_t>(size);
+    tokens += size >> 32;
+    text_offsets[i + 1] = text;
+    token_offsets[i + 1] = tokens;
+  }
+}
+
+std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_t first, std::uint64_t key,
+                           std::uint16_t* choices, std::uint64_t* text_offsets, std::uint64_t* token_offsets,
+                           unsigned threads) const {
+  const std::size_t count = elements.size();
+  for (std::size_t i = 0; i < count; ++i)
+    if (elements[i] >= num_elements_) return i;
+  text_offsets[0] = 0;
+  token_offsets[0] = 0;
+  const std::size_t parts = part_count(count, kGrain, threads);
+  std::vector<std::size_t> ends(parts);
+  parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
+    ends[part] = end;
+    draw_range(elements, begin, end, first, key, choices + begin * 2 * statements_, text_offsets,
+               token_offsets);
+  });
+  // Each part has counted from 0: what the parts before it hold is added.
+  std::vector<Size> text_before(parts), tokens_before(parts);
+  for (std::size_t part = 1; part < parts; ++part) {
+    text_before[part] = text_before[part - 1] + text_offsets[ends[part - 1]];
+    tokens_before[part] = tokens_before[part - 1] + token_offsets[ends[part - 1]];
+  }
+  parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
+    if (part == 0) return;
+    for (std::size_t i = begin; i < end; ++i) {
+      text_offsets[i + 1] += text_before[part];
+      token_offsets[i + 1] += tokens_before[part];
+    }
+  });
+  return count;
+}
+
+// ---- writing -----------------------------------------------------------------------------------------
+
+template <class Token>
+struct Renderer::Cursor {
+  std::uint8_t* text;
+  Token* tokens;
+  std::uint8_t* labels;
+};
+
+template <>
+const std::uint16_t* Renderer::token_arena() const noexcept {
+  return tokens16_.data();
+}
+template <>
+const std::uint32_t* Renderer::token_arena() const noexcept {
+  return tokens32_.data();
+}
+
+/// Copies one piece. Not exact: up to a step too much is written behind it.
+template <bool kExact, class Token>
+inline void Renderer::put(const Part& part, const std::uint16_t* row, Cursor<Token>& out) const noexcept {
+  const Piece& piece = pieces_[part.piece + row[part.column]];
+  const std::uint8_t* text = text_.data() + piece.text_begin;
+  const Token* tokens = token_arena<Token>() + piece.token_begin;
+  if constexpr (kExact) {
+    std::memcpy(out.text, text, piece.text_size);
+    std::memcpy(out.tokens, tokens, piece.num_tokens * sizeof(Token));
+    std::memset(out.labels, part.label, piece.num_tokens);
+  } else {
+    std::memcpy(out.text, text, kTextStep);
+    std::memcpy(out.tokens, tokens, kTokenStep * sizeof(Token));
+    std::memset(out.labels, part.label, kTokenStep);
+    for (std::size_t done = kTextStep; done < piece.text_size; done += kTextStep) [[unlikely]]
+      std::memcpy(out.text + done, text + done, kTextStep);
+    for (std::size_t done = kTokenStep; done < piece.num_tokens; done += kTokenStep) [[unlikely]] {
+      std::memcpy(out.tokens + done, tokens + done, kTokenStep * sizeof(Token));
+      std::memset(out.labels + done, part.label, kTokenStep);
+    }
+  }
+  out.text += piece.text_size;
+  out.tokens += piece.num_tokens;
+  out.labels += piece.num_tokens;
+}
+
+template <bool kExact, class Token>
+void Renderer::write_sentences(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
+                               std::size_t begin, std::size_t end, Cursor<Token> out) const noexcept {
+  choices += begin * 2 * statements_;
+  for (std::size_t i = begin; i < end; ++i) {
+    if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
+    const std::uint16_t* row = row_of(elements[i]);
+    const std::size_t kind = kind_of_value_[row[kind_column_]];
+    for (std::size_t j = 0; j < statements_; ++j, choices += 2) {
+      const std::size_t id = choices_[kind * attributes_ + choices[0]].templates + choices[1];
+      const std::size_t compiled = 2 * id + (j > 0);
+      for (std::size_t q = template_parts_[compiled]; q < template_parts_[compiled + 1]; ++q)
+        put<kExact>(parts_[q], row, out);
+    }
+    put<kExact>(end_part_, row, out);
+  }
+}
+
+template <class Token>
+void Renderer::write(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
+                     const std::uint64_t* text_offsets, const std::uint64_t* token_offsets,
+                     std::uint8_t* text, Token* tokens, std::uint8_t* labels, unsigned threads) const {
+  const auto cursor = [&](std::size_t i) -> Cursor<Token> {
+    return {text + text_offsets[i], tokens + token_offsets[i], labels + token_offsets[i]};
+  };
+  const std::size_t parts = part_count(elements.size(), kGrain, threads);
+  parallel_ranges(elements.size(), parts, [&](std::size_t, std::size_t begin, std::size_t end) {
+    // Behind `exact` a step too much could reach what belongs to another thread, or to nobody.
+    std::size_t exact = end;
+    while (exact > begin && (text_offsets[end] - text_offsets[exact] < kTextStep ||
+                             token_offsets[end] - token_offsets[exact] < kTokenStep))
+      --exact;
+    write_sentences<false>(elements, choices, begin, exact, cursor(begin));
+    write_sentences<true>(elements, choices, exact, end, cursor(exact));
+  });
+}
+
+template void Renderer::write(std::span<const std::uint32_t>, const std::uint16_t*, const std::uint64_t*,
+                              const std::uint64_t*, std::uint8_t*, std::uint16_t*, std::uint8_t*,
+                              unsigned) const;
+template void Renderer::write(std::span<const std::uint32_t>, const std::uint16_t*, const std::uint64_t*,
+                              const std::uint64_t*, std::uint8_t*, std::uint32_t*, std::uint8_t*,
+                              unsigned) const;
+
+}  // namespace skm
