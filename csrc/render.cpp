@@ -6,8 +6,11 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
+#include <map>
 #include <numeric>
+#include <string>
+#include <tuple>
+#include <utility>
 
 #include "skm/parallel.hpp"
 #include "skm/philox.hpp"
@@ -15,11 +18,12 @@
 namespace skm {
 namespace {
 
-// Text is copied 32 bytes at a time, tokens and labels 16 at a time; what is written too much is overwritten
-// by what follows, and near the end of a range no more than is due is written.
+// A span is copied in steps of fixed size; what is written too much is overwritten by what follows, and near
+// the end of a range no more than is due is written.
 constexpr std::size_t kTextStep = 32;
-constexpr std::size_t kTokenStep = 16;
+constexpr std::size_t kTokenStep = 8;
 constexpr std::size_t kPadding = 64;
+constexpr std::size_t kGroup = 8;
 // Contents lie at random places in memory: they are fetched this many sentences ahead.
 constexpr std::size_t kAhead = 24;
 // Sentences for which a thread is worth starting.
@@ -58,6 +62,12 @@ RenderFault check_pieces(const RenderPlan& plan) {
     return {"piece_token_offsets", plan.piece_token_offsets.size(),
             "is where it ends: not one entry a piece"};
   if (plan.vocabulary_size > std::uint64_t{1} << 32) return {"vocabulary_size", 0, "is more than 2^32"};
+  for (std::size_t p = 0; p + 1 < plan.piece_byte_offsets.size(); ++p) {
+    if (plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p] > kMaxPieceSize)
+      return {"piece_byte_offsets", p, "begins a piece of more than 65,535 bytes"};
+    if (plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p] > kMaxPieceSize)
+      return {"piece_token_offsets", p, "begins a piece of more than 65,535 tokens"};
+  }
   for (std::size_t i = 0; i < plan.piece_tokens.size(); ++i)
     if (plan.piece_tokens[i] >= plan.vocabulary_size) return {"piece_tokens", i, "is not in the vocabulary"};
   if (plan.end_piece >= plan.piece_byte_offsets.size() - 1) return {"end_piece", 0, "is no piece"};
@@ -170,53 +180,154 @@ RenderFault check_plan(const RenderPlan& plan) {
 
 // ---- compiling ---------------------------------------------------------------------------------------
 
+/// Lays the templates out as spans: literals that stand side by side become one, and are cut into steps.
+class Renderer::Compiler {
+ public:
+  Compiler(const RenderPlan& plan, Renderer& out) : plan_(plan), out_(out) {}
+
+  void run() {
+    text_of(plan_);
+    empty_ = {span(0, 0, 0, 0, 0), zero_column()};
+    const std::size_t templates = plan_.choice_probability.size();
+    for (std::size_t id = 0; id < templates; ++id)
+      for (std::size_t place = 0; place < out_.places_; ++place)
+        compile(2 * id + (place > 0), place + 1 == out_.places_);
+    const std::size_t end = plan_.end_piece;
+    out_.end_size_ = packed(text_size(end), num_tokens(end));
+    out_.text_.resize(out_.text_.size() + kPadding);
+    tokens_.resize(tokens_.size() + kPadding);
+    if (plan_.vocabulary_size <= 1u << 16)
+      out_.tokens16_.assign(tokens_.begin(), tokens_.end());
+    else
+      out_.tokens32_ = std::move(tokens_);
+  }
+
+ private:
+  std::uint32_t zero_column() const { return static_cast<std::uint32_t>(plan_.field_sizes.size()); }
+  std::uint32_t text_size(std::size_t piece) const {
+    return plan_.piece_byte_offsets[piece + 1] - plan_.piece_byte_offsets[piece];
+  }
+  std::uint32_t num_tokens(std::size_t piece) const {
+    return plan_.piece_token_offsets[piece + 1] - plan_.piece_token_offsets[piece];
+  }
+
+  void text_of(const RenderPlan& plan) {
+    out_.text_.assign(plan.piece_bytes.begin(), plan.piece_bytes.end());
+    tokens_.assign(plan.piece_tokens.begin(), plan.piece_tokens.end());
+  }
+
+  std::uint32_t span(std::size_t text, std::size_t tokens, std::size_t size, std::size_t count,
+                     std::uint8_t label) {
+    out_.spans_.push_back({static_cast<std::uint32_t>(text), static_cast<std::uint32_t>(tokens),
+                           static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(count), label});
+    out_.span_sizes_.push_back(packed(size, count));
+    return static_cast<std::uint32_t>(out_.spans_.size() - 1);
+  }
+
+  /// Spans of all values of a field, one run for each place they are used with.
+  Part slot(std::size_t piece, std::size_t field, std::uint8_t label) {
+    const auto [found, added] = slots_.try_emplace({piece, field, label}, 0);
+    if (added) {
+      found->second = static_cast<std::uint32_t>(out_.spans_.size());
+      for (std::size_t p = piece; p < piece + plan_.field_sizes[field]; ++p)
+        span(plan_.piece_byte_offsets[p], plan_.piece_token_offsets[p], text_size(p), num_tokens(p), label);
+    }
+    return {found->second, static_cast<std::uint32_t>(field)};
+  }
+
+  void compile(std::size_t compiled, bool last) {
+    parts_.clear();
+    template_ = {};
+    template_.slots = static_cast<std::uint32_t>(out_.slots_.size());
+    for (std::size_t q = plan_.template_parts[compiled]; q < plan_.template_parts[compiled + 1]; ++q) {
+      const std::int32_t field = plan_.part_field[q];
+      if (field < 0) {
+        add_literal(plan_.part_piece[q], plan_.part_label[q]);
+        template_.literal_size += packed(text_size(plan_.part_piece[q]), num_tokens(plan_.part_piece[q]));
+      } else {
+        finish_literal();
+        parts_.push_back(slot(plan_.part_piece[q], static_cast<std::size_t>(field), plan_.part_label[q]));
+        out_.slots_.push_back(parts_.back());
+        ++template_.num_slots;
+      }
+    }
+    if (last) add_literal(plan_.end_piece, 0);
+    finish_literal();
+    template_.parts = static_cast<std::uint32_t>(out_.parts_.size());
+    template_.num_parts = static_cast<std::uint32_t>(parts_.size());
+    out_.parts_.insert(out_.parts_.end(), parts_.begin(), parts_.end());
+    fill_group(out_.parts_);
+    fill_group(out_.slots_);
+    out_.templates_.push_back(template_);
+  }
+
+  void fill_group(std::vector<Part>& parts) const {
+    while (parts.size() % kGroup != 0) parts.push_back(empty_);
+  }
+
+  void add_literal(std::size_t piece, std::uint8_t label) {
+    if (label != label_) finish_literal();
+    label_ = label;
+    literal_.append(reinterpret_cast<const char*>(plan_.piece_bytes.data()) + plan_.piece_byte_offsets[piece],
+                    text_size(piece));
+    literal_tokens_.insert(literal_tokens_.end(),
+                           plan_.piece_tokens.begin() + plan_.piece_token_offsets[piece],
+                           plan_.piece_tokens.begin() + plan_.piece_token_offsets[piece + 1]);
+  }
+
+  void finish_literal() {
+    if (literal_.empty() && literal_tokens_.empty()) return;
+    const auto [found, added] = literals_.try_emplace({literal_, literal_tokens_, label_});
+    if (added) {
+      found->second.first = static_cast<std::uint32_t>(out_.spans_.size());
+      found->second.second = cut_literal();
+    }
+    for (std::uint32_t i = 0; i < found->second.second; ++i)
+      parts_.push_back({found->second.first + i, zero_column()});
+    literal_.clear();
+    literal_tokens_.clear();
+  }
+
+  /// Spans of no more than one step each; returns how many.
+  std::uint32_t cut_literal() {
+    const std::size_t text = out_.text_.size(), tokens = tokens_.size();
+    out_.text_.insert(out_.text_.end(), literal_.begin(), literal_.end());
+    tokens_.insert(tokens_.end(), literal_tokens_.begin(), literal_tokens_.end());
+    const std::size_t size = literal_.size(), count = literal_tokens_.size();
+    std::uint32_t spans = 0;
+    for (std::size_t step = 0; step * kTextStep < size || step * kTokenStep < count; ++step, ++spans) {
+      const std::size_t byte = std::min(step * kTextStep, size), token = std::min(step * kTokenStep, count);
+      span(text + byte, tokens + token, std::min(kTextStep, size - byte), std::min(kTokenStep, count - token),
+           label_);
+    }
+    return spans;
+  }
+
+  const RenderPlan& plan_;
+  Renderer& out_;
+  Part empty_{};
+  std::vector<std::uint32_t> tokens_;
+  std::map<std::tuple<std::size_t, std::size_t, std::uint8_t>, std::uint32_t> slots_;
+  std::map<std::tuple<std::string, std::vector<std::uint32_t>, std::uint8_t>,
+           std::pair<std::uint32_t, std::uint32_t>>
+      literals_;
+  std::vector<Part> parts_;
+  Template template_{};
+  std::string literal_;
+  std::vector<std::uint32_t> literal_tokens_;
+  std::uint8_t label_ = 0;
+};
+
 Renderer::Renderer(const RenderPlan& plan)
     : field_sizes_(plan.field_sizes.begin(), plan.field_sizes.end()),
       // One column that is always 0, and rows that lie in as few cache lines as they can.
       row_width_((field_sizes_.size() + 1 + 7) / 8 * 8),
       attributes_(plan.attributes),
       statements_(plan.statements),
+      places_(std::min<std::size_t>(plan.statements, 3)),
       fixed_order_(plan.fixed_order) {
-  compile_pieces(plan);
-  compile_templates(plan);
+  Compiler(plan, *this).run();
   compile_choices(plan);
-}
-
-void Renderer::compile_pieces(const RenderPlan& plan) {
-  text_.assign(plan.piece_bytes.begin(), plan.piece_bytes.end());
-  text_.resize(text_.size() + kPadding);
-  tokens32_.assign(plan.piece_tokens.begin(), plan.piece_tokens.end());
-  tokens32_.resize(tokens32_.size() + kPadding);
-  if (plan.vocabulary_size <= 1u << 16) tokens16_.assign(tokens32_.begin(), tokens32_.end());
-  const std::size_t pieces = plan.piece_byte_offsets.size() - 1;
-  pieces_.resize(pieces);
-  piece_sizes_.resize(pieces);
-  for (std::size_t p = 0; p < pieces; ++p) {
-    const std::uint32_t text_size = plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p];
-    const std::uint32_t num_tokens = plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p];
-    pieces_[p] = {plan.piece_byte_offsets[p], plan.piece_token_offsets[p], text_size, num_tokens};
-    piece_sizes_[p] = packed(text_size, num_tokens);
-  }
-}
-
-void Renderer::compile_templates(const RenderPlan& plan) {
-  const std::uint16_t zero_column = static_cast<std::uint16_t>(field_sizes_.size());
-  template_parts_.assign(plan.template_parts.begin(), plan.template_parts.end());
-  template_sizes_.assign(template_parts_.size() - 1, 0);
-  template_slots_.assign(1, 0);
-  for (std::size_t t = 0; t < template_sizes_.size(); ++t) {
-    for (std::size_t q = template_parts_[t]; q < template_parts_[t + 1]; ++q) {
-      const bool literal = plan.part_field[q] < 0;
-      const std::uint16_t column = literal ? zero_column : static_cast<std::uint16_t>(plan.part_field[q]);
-      parts_.push_back({plan.part_piece[q], column, plan.part_label[q]});
-      if (literal)
-        template_sizes_[t] += piece_sizes_[plan.part_piece[q]];
-      else
-        slots_.push_back(parts_.back());
-    }
-    template_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
-  }
-  end_part_ = {plan.end_piece, zero_column, 0};
 }
 
 void Renderer::compile_choices(const RenderPlan& plan) {
@@ -267,14 +378,13 @@ void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t b
   std::array<std::uint8_t, kMaxAttributes> every;
   std::iota(every.begin(), every.end(), std::uint8_t{0});
   std::array<std::uint8_t, kMaxAttributes> left;
-  const Size end_size = piece_sizes_[end_part_.piece];
   std::uint64_t text = 0, tokens = 0;
   for (std::size_t i = begin; i < end; ++i) {
     if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
     const std::uint16_t* row = row_of(elements[i]);
     const std::size_t kind = kind_of_value_[row[kind_column_]];
     Draw draw(key, first + i);
-    Size size = end_size;
+    std::uint64_t size = end_size_;
     if (statements_ > 1) left = every;
     for (std::size_t j = 0; j < statements_; ++j) {
       std::size_t attribute = j;
@@ -290,11 +400,14 @@ void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t b
       const Choice& choice = choices_[kind * attributes_ + attribute];
       const std::uint64_t u = draw.bits() >> 11;
       std::size_t r = guides_[choice.guide + (u >> choice.shift)];
+      // Seldom more than one step, and the first without a branch.
+      r += u >= thresholds_[choice.templates + r];
       while (u >= thresholds_[choice.templates + r]) ++r;
-      const std::size_t compiled = 2 * (choice.templates + r) + (j > 0);
-      size += template_sizes_[compiled];
-      for (std::size_t q = template_slots_[compiled]; q < template_slots_[compiled + 1]; ++q)
-        size += piece_sizes_[slots_[q].piece + row[slots_[q].column]];
+      const Template& chosen = templates_[(choice.templates + r) * places_ + place_of(j)];
+      size += chosen.literal_size;
+      for (const Part *slot = slots_.data() + chosen.slots, *stop = slot + chosen.num_slots; slot < stop;
+           slot += kGroup)
+        for (std::size_t g = 0; g < kGroup; ++g) size += span_sizes_[slot[g].first + row[slot[g].column]];
       choices[0] = static_cast<std::uint16_t>(attribute);
       choices[1] = static_cast<std::uint16_t>(r);
       choices += 2;
@@ -322,7 +435,7 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
                token_offsets);
   });
   // Each part has counted from 0: what the parts before it hold is added.
-  std::vector<Size> text_before(parts), tokens_before(parts);
+  std::vector<std::uint64_t> text_before(parts), tokens_before(parts);
   for (std::size_t part = 1; part < parts; ++part) {
     text_before[part] = text_before[part - 1] + text_offsets[ends[part - 1]];
     tokens_before[part] = tokens_before[part - 1] + token_offsets[ends[part - 1]];
@@ -339,51 +452,87 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
 
 // ---- writing -----------------------------------------------------------------------------------------
 
-template <class Token>
-struct Renderer::Cursor {
-  std::uint8_t* text;
-  Token* tokens;
-  std::uint8_t* labels;
-};
-
-template <>
-const std::uint16_t* Renderer::token_arena() const noexcept {
-  return tokens16_.data();
-}
-template <>
-const std::uint32_t* Renderer::token_arena() const noexcept {
-  return tokens32_.data();
-}
-
-/// Copies one piece. Not exact: up to a step too much is written behind it.
+/// Collects the numbers of spans and then copies them all: a loop whose branches are always the same,
+/// however the templates vary. Not exact: up to a step too much is written behind the last span.
 template <bool kExact, class Token>
-inline void Renderer::put(const Part& part, const std::uint16_t* row, Cursor<Token>& out) const noexcept {
-  const Piece& piece = pieces_[part.piece + row[part.column]];
-  const std::uint8_t* text = text_.data() + piece.text_begin;
-  const Token* tokens = token_arena<Token>() + piece.token_begin;
-  if constexpr (kExact) {
-    std::memcpy(out.text, text, piece.text_size);
-    std::memcpy(out.tokens, tokens, piece.num_tokens * sizeof(Token));
-    std::memset(out.labels, part.label, piece.num_tokens);
-  } else {
-    std::memcpy(out.text, text, kTextStep);
-    std::memcpy(out.tokens, tokens, kTokenStep * sizeof(Token));
-    std::memset(out.labels, part.label, kTokenStep);
-    for (std::size_t done = kTextStep; done < piece.text_size; done += kTextStep) [[unlikely]]
-      std::memcpy(out.text + done, text + done, kTextStep);
-    for (std::size_t done = kTokenStep; done < piece.num_tokens; done += kTokenStep) [[unlikely]] {
-      std::memcpy(out.tokens + done, tokens + done, kTokenStep * sizeof(Token));
-      std::memset(out.labels + done, part.label, kTokenStep);
+class Renderer::Writer {
+ public:
+  Writer(const Renderer& renderer, std::uint8_t* text, Token* tokens, std::uint8_t* labels) noexcept
+      : spans_(renderer.spans_.data()),
+        text_arena_(renderer.text_.data()),
+        text_(text),
+        tokens_(tokens),
+        labels_(labels) {
+    if constexpr (sizeof(Token) == 2)
+      token_arena_ = renderer.tokens16_.data();
+    else
+      token_arena_ = renderer.tokens32_.data();
+  }
+
+  /// Up to kGroup parts; all kGroup are read.
+  void add(const Part* parts, std::size_t count, const std::uint16_t* row) noexcept {
+    if (size_ + kGroup > kCapacity) flush();
+    for (std::size_t g = 0; g < kGroup; ++g) list_[size_ + g] = parts[g].first + row[parts[g].column];
+    size_ += count;
+  }
+
+  void flush() noexcept {
+    std::uint8_t* text = text_;
+    Token* tokens = tokens_;
+    std::uint8_t* labels = labels_;
+    for (std::size_t i = 0; i < size_; ++i) {
+      const Span span = spans_[list_[i]];
+      copy(text_arena_ + span.text_begin, span.text_size, text);
+      copy_tokens(token_arena_ + span.token_begin, span.num_tokens, span.label, tokens, labels);
+      text += span.text_size;
+      tokens += span.num_tokens;
+      labels += span.num_tokens;
+    }
+    text_ = text;
+    tokens_ = tokens;
+    labels_ = labels;
+    size_ = 0;
+  }
+
+ private:
+  static void copy(const std::uint8_t* from, std::size_t size, std::uint8_t* to) noexcept {
+    if constexpr (kExact) {
+      std::memcpy(to, from, size);
+    } else {
+      std::memcpy(to, from, kTextStep);
+      for (std::size_t done = kTextStep; done < size; done += kTextStep) [[unlikely]]
+        std::memcpy(to + done, from + done, kTextStep);
     }
   }
-  out.text += piece.text_size;
-  out.tokens += piece.num_tokens;
-  out.labels += piece.num_tokens;
-}
+  static void copy_tokens(const Token* from, std::size_t count, std::uint8_t label, Token* to,
+                          std::uint8_t* labels) noexcept {
+    if constexpr (kExact) {
+      std::memcpy(to, from, count * sizeof(Token));
+      std::memset(labels, label, count);
+    } else {
+      std::memcpy(to, from, kTokenStep * sizeof(Token));
+      std::memset(labels, label, kTokenStep);
+      for (std::size_t done = kTokenStep; done < count; done += kTokenStep) [[unlikely]] {
+        std::memcpy(to + done, from + done, kTokenStep * sizeof(Token));
+        std::memset(labels + done, label, kTokenStep);
+      }
+    }
+  }
+
+  static constexpr std::size_t kCapacity = 1024;
+  const Span* spans_;
+  const std::uint8_t* text_arena_;
+  const Token* token_arena_;
+  std::uint8_t* text_;
+  Token* tokens_;
+  std::uint8_t* labels_;
+  std::size_t size_ = 0;
+  std::uint32_t list_[kCapacity];
+};
 
 template <bool kExact, class Token>
 void Renderer::write_sentences(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
-                               std::size_t begin, std::size_t end, Cursor<Token> out) const noexcept {
+                               std::size_t begin, std::size_t end, Writer<kExact, Token> out) const noexcept {
   choices += begin * 2 * statements_;
   for (std::size_t i = begin; i < end; ++i) {
     if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
@@ -391,21 +540,22 @@ void Renderer::write_sentences(std::span<const std::uint32_t> elements, const st
     const std::size_t kind = kind_of_value_[row[kind_column_]];
     for (std::size_t j = 0; j < statements_; ++j, choices += 2) {
       const std::size_t id = choices_[kind * attributes_ + choices[0]].templates + choices[1];
-      const std::size_t compiled = 2 * id + (j > 0);
-      for (std::size_t q = template_parts_[compiled]; q < template_parts_[compiled + 1]; ++q)
-        put<kExact>(parts_[q], row, out);
+      const Template& chosen = templates_[id * places_ + place_of(j)];
+      const Part* part = parts_.data() + chosen.parts;
+      for (std::size_t left = chosen.num_parts; left > 0; part += kGroup) {
+        const std::size_t count = std::min(left, kGroup);
+        out.add(part, count, row);
+        left -= count;
+      }
     }
-    put<kExact>(end_part_, row, out);
   }
+  out.flush();
 }
 
 template <class Token>
 void Renderer::write(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
                      const std::uint64_t* text_offsets, const std::uint64_t* token_offsets,
                      std::uint8_t* text, Token* tokens, std::uint8_t* labels, unsigned threads) const {
-  const auto cursor = [&](std::size_t i) -> Cursor<Token> {
-    return {text + text_offsets[i], tokens + token_offsets[i], labels + token_offsets[i]};
-  };
   const std::size_t parts = part_count(elements.size(), kGrain, threads);
   parallel_ranges(elements.size(), parts, [&](std::size_t, std::size_t begin, std::size_t end) {
     // Behind `exact` a step too much could reach what belongs to another thread, or to nobody.
@@ -413,8 +563,12 @@ void Renderer::write(std::span<const std::uint32_t> elements, const std::uint16_
     while (exact > begin && (text_offsets[end] - text_offsets[exact] < kTextStep ||
                              token_offsets[end] - token_offsets[exact] < kTokenStep))
       --exact;
-    write_sentences<false>(elements, choices, begin, exact, cursor(begin));
-    write_sentences<true>(elements, choices, exact, end, cursor(exact));
+    const auto at = [&]<bool kExact>(std::size_t i) {
+      return Writer<kExact, Token>(*this, text + text_offsets[i], tokens + token_offsets[i],
+                                   labels + token_offsets[i]);
+    };
+    write_sentences(elements, choices, begin, exact, at.template operator()<false>(begin));
+    write_sentences(elements, choices, exact, end, at.template operator()<true>(exact));
   });
 }
 

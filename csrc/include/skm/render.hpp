@@ -67,6 +67,9 @@ inline constexpr std::size_t kMaxAttributes = 64;
 /// Limit on the bytes, and on the tokens, of the longest sentence that a plan can make.
 inline constexpr std::uint64_t kMaxSentenceSize = std::uint64_t{1} << 30;
 
+/// Limit on the bytes, and on the tokens, of one piece.
+inline constexpr std::uint32_t kMaxPieceSize = 65535;
+
 /// Looks at every array of the plan. A Renderer may be made from a plan without fault only.
 RenderFault check_plan(const RenderPlan& plan);
 
@@ -102,55 +105,61 @@ class Renderer {
              Token* tokens, std::uint8_t* labels, unsigned threads) const;
 
  private:
-  struct Piece {
+  /// A string with its tokens and the label they all have: what is copied in one go.
+  struct Span {
     std::uint32_t text_begin;
     std::uint32_t token_begin;
-    std::uint32_t text_size;
-    std::uint32_t num_tokens;
-  };
-  struct Part {
-    std::uint32_t piece;
-    std::uint16_t column;  ///< of a row of contents; literals read the column that is always 0
+    std::uint16_t text_size;
+    std::uint16_t num_tokens;
     std::uint8_t label;
+  };
+  /// The span `first + row[column]`; literals read the column that is always 0.
+  struct Part {
+    std::uint32_t first;
+    std::uint32_t column;
+  };
+  /// A template as it stands at one place of a sentence. Parts and slots fill groups of eight; behind their
+  /// end stand empty ones.
+  struct Template {
+    std::uint64_t literal_size;
+    std::uint32_t parts;  ///< index of the first one
+    std::uint32_t num_parts;
+    std::uint32_t slots;  ///< parts that are no literals, for sizes
+    std::uint32_t num_slots;
   };
   struct Choice {
     std::uint32_t guide;      ///< where its guide table begins
     std::uint32_t shift;      ///< guide index = u >> shift
     std::uint32_t templates;  ///< id of its first template
   };
-  /// Bytes of text in the low half, tokens in the high half: both sums in one addition.
-  using Size = std::uint64_t;
-
-  template <class Token>
-  struct Cursor;
+  class Compiler;
   template <bool kExact, class Token>
-  void put(const Part& part, const std::uint16_t* row, Cursor<Token>& out) const noexcept;
+  class Writer;
+
   template <bool kExact, class Token>
   void write_sentences(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
-                       std::size_t begin, std::size_t end, Cursor<Token> out) const noexcept;
-  template <class Token>
-  const Token* token_arena() const noexcept;
+                       std::size_t begin, std::size_t end, Writer<kExact, Token> out) const noexcept;
   void draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
                   std::uint64_t first, std::uint64_t key, std::uint16_t* choices, std::uint64_t* text_offsets,
                   std::uint64_t* token_offsets) const noexcept;
-  void compile_pieces(const RenderPlan& plan);
-  void compile_templates(const RenderPlan& plan);
   void compile_choices(const RenderPlan& plan);
   const std::uint16_t* row_of(std::uint32_t element) const noexcept {
     return contents_.data() + std::size_t{element} * row_width_;
   }
+  /// Which of its templates_ a template is as statement j: the first, one in between, or the last.
+  std::size_t place_of(std::size_t j) const noexcept {
+    return j == 0 ? 0 : j + 1 == statements_ ? places_ - 1 : 1;
+  }
 
-  std::vector<std::uint8_t> text_;       ///< bytes of all pieces, padded so that whole vectors may be read
-  std::vector<std::uint16_t> tokens16_;  ///< tokens likewise; empty where they need 32 bits
+  std::vector<std::uint8_t> text_;       ///< of all spans, padded so that whole steps may be read
+  std::vector<std::uint16_t> tokens16_;  ///< likewise; empty where they need 32 bits
   std::vector<std::uint32_t> tokens32_;
-  std::vector<Piece> pieces_;
-  std::vector<Size> piece_sizes_;
+  std::vector<Span> spans_;
+  std::vector<std::uint64_t> span_sizes_;  ///< bytes of text in the low half, tokens in the high half
   std::vector<Part> parts_;
-  std::vector<std::uint32_t> template_parts_;
-  std::vector<Part> slots_;  ///< parts that are no literals, for sizes
-  std::vector<std::uint32_t> template_slots_;
-  std::vector<Size> template_sizes_;  ///< of the literals of each template
-  std::vector<Choice> choices_;
+  std::vector<Part> slots_;
+  std::vector<Template> templates_;  ///< [id * places_ + place]
+  std::vector<Choice> choices_;      ///< [kind * attributes_ + attribute]
   std::vector<std::uint16_t> guides_;
   std::vector<std::uint64_t> thresholds_;
   std::vector<std::uint16_t> kind_of_value_;
@@ -160,9 +169,10 @@ class Renderer {
   std::size_t num_elements_ = 0;
   std::size_t attributes_;
   std::size_t statements_;
+  std::size_t places_;  ///< min(statements, 3)
+  std::uint64_t end_size_;
   std::uint16_t kind_column_;
   bool fixed_order_;
-  Part end_part_;
 };
 
 }  // namespace skm
