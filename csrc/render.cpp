@@ -23,7 +23,9 @@ namespace {
 constexpr std::size_t kTextStep = 32;
 constexpr std::size_t kTokenStep = 8;
 constexpr std::size_t kPadding = 64;
+// Parts, and slots among them, come in full groups, so that loops over them have few different lengths.
 constexpr std::size_t kGroup = 8;
+constexpr std::size_t kSlotGroup = 4;
 // Contents lie at random places in memory: they are fetched this many sentences ahead.
 constexpr std::size_t kAhead = 24;
 // Sentences for which a thread is worth starting.
@@ -256,13 +258,13 @@ class Renderer::Compiler {
     template_.parts = static_cast<std::uint32_t>(out_.parts_.size());
     template_.num_parts = static_cast<std::uint32_t>(parts_.size());
     out_.parts_.insert(out_.parts_.end(), parts_.begin(), parts_.end());
-    fill_group(out_.parts_);
-    fill_group(out_.slots_);
+    fill_group(out_.parts_, kGroup);
+    fill_group(out_.slots_, kSlotGroup);
     out_.templates_.push_back(template_);
   }
 
-  void fill_group(std::vector<Part>& parts) const {
-    while (parts.size() % kGroup != 0) parts.push_back(empty_);
+  void fill_group(std::vector<Part>& parts, std::size_t group) const {
+    while (parts.size() % group != 0) parts.push_back(empty_);
   }
 
   void add_literal(std::size_t piece, std::uint8_t label) {
@@ -372,51 +374,89 @@ ContentsFault Renderer::append_contents(std::span<const std::uint16_t> rows) {
 
 // ---- drawing -----------------------------------------------------------------------------------------
 
+/// The random words of some sentences in a row, made for all of them at once.
+class Renderer::SentenceWords {
+ public:
+  static constexpr std::size_t kMaxDraws = 2 * kMaxAttributes;
+  static constexpr std::size_t kTile = 64;
+
+  SentenceWords(std::uint64_t key, std::size_t draws) noexcept : key_(key), blocks_((draws + 1) / 2) {}
+
+  /// Makes those of `count` <= kTile sentences.
+  void fill(std::uint64_t first, std::size_t count) noexcept {
+    for (std::size_t attempt = 0; attempt < blocks_; ++attempt)
+      for (std::size_t t = 0; t < count; ++t) {
+        const RandomBlock block = random_block(key_, first + t, attempt);
+        words_[attempt][2 * t] = block.half[0];
+        words_[attempt][2 * t + 1] = block.half[1];
+      }
+  }
+  /// Word `draw` of Draw(key, first + t).
+  std::uint64_t word(std::size_t t, std::size_t draw) const noexcept {
+    return words_[draw / 2][2 * t + draw % 2];
+  }
+
+ private:
+  std::uint64_t key_;
+  std::size_t blocks_;
+  std::uint64_t words_[kMaxDraws / 2][2 * kTile];
+};
+
 void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
                           std::uint64_t first, std::uint64_t key, std::uint16_t* choices,
                           std::uint64_t* text_offsets, std::uint64_t* token_offsets) const noexcept {
-  std::array<std::uint8_t, kMaxAttributes> every;
-  std::iota(every.begin(), every.end(), std::uint8_t{0});
-  std::array<std::uint8_t, kMaxAttributes> left;
+  SentenceWords words(key, statements_ * (fixed_order_ ? 1 : 2));
   std::uint64_t text = 0, tokens = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
-    const std::uint16_t* row = row_of(elements[i]);
-    const std::size_t kind = kind_of_value_[row[kind_column_]];
-    Draw draw(key, first + i);
-    std::uint64_t size = end_size_;
-    if (statements_ > 1) left = every;
-    for (std::size_t j = 0; j < statements_; ++j) {
-      std::size_t attribute = j;
-      if (!fixed_order_) {
-        const std::size_t last = attributes_ - 1 - j;
-        const std::size_t place = high_product(draw.bits(), last + 1);
-        attribute = place;
-        if (statements_ > 1) {
-          attribute = left[place];
-          left[place] = left[last];
-        }
-      }
-      const Choice& choice = choices_[kind * attributes_ + attribute];
-      const std::uint64_t u = draw.bits() >> 11;
-      std::size_t r = guides_[choice.guide + (u >> choice.shift)];
-      // Seldom more than one step, and the first without a branch.
-      r += u >= thresholds_[choice.templates + r];
-      while (u >= thresholds_[choice.templates + r]) ++r;
-      const Template& chosen = templates_[(choice.templates + r) * places_ + place_of(j)];
-      size += chosen.literal_size;
-      for (const Part *slot = slots_.data() + chosen.slots, *stop = slot + chosen.num_slots; slot < stop;
-           slot += kGroup)
-        for (std::size_t g = 0; g < kGroup; ++g) size += span_sizes_[slot[g].first + row[slot[g].column]];
-      choices[0] = static_cast<std::uint16_t>(attribute);
-      choices[1] = static_cast<std::uint16_t>(r);
-      choices += 2;
+  for (std::size_t tile = begin; tile < end; tile += SentenceWords::kTile) {
+    const std::size_t count = std::min(SentenceWords::kTile, end - tile);
+    words.fill(first + tile, count);
+    for (std::size_t t = 0; t < count; ++t) {
+      const std::size_t i = tile + t;
+      if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
+      const std::uint64_t size = draw_sentence(row_of(elements[i]), words, t, choices);
+      choices += 2 * statements_;
+      text += static_cast<std::uint32_t>(size);
+      tokens += size >> 32;
+      text_offsets[i + 1] = text;
+      token_offsets[i + 1] = tokens;
     }
-    text += static_cast<std::uint32_t>(size);
-    tokens += size >> 32;
-    text_offsets[i + 1] = text;
-    token_offsets[i + 1] = tokens;
   }
+}
+
+/// Draws sentence t of `words`; returns its size, text in the low half and tokens in the high half.
+inline std::uint64_t Renderer::draw_sentence(const std::uint16_t* row, const SentenceWords& words,
+                                             std::size_t t, std::uint16_t* choices) const noexcept {
+  const std::size_t kind = kind_of_value_[row[kind_column_]];
+  std::uint8_t left[kMaxAttributes];
+  if (statements_ > 1) std::iota(left, left + kMaxAttributes, std::uint8_t{0});
+  std::uint64_t size = end_size_;
+  for (std::size_t j = 0, used = 0; j < statements_; ++j) {
+    std::size_t attribute = j;
+    if (!fixed_order_) {
+      const std::size_t last = attributes_ - 1 - j;
+      attribute = high_product(words.word(t, used++), last + 1);
+      if (statements_ > 1) attribute = std::exchange(left[attribute], left[last]);
+    }
+    const Choice& choice = choices_[kind * attributes_ + attribute];
+    const std::uint64_t u = words.word(t, used++) >> 11;
+    const std::uint64_t* thresholds = thresholds_.data() + choice.templates;
+    std::size_t r = guides_[choice.guide + (u >> choice.shift)];
+    // Seldom more than one step, and the first without a branch.
+    r += u >= thresholds[r];
+    while (u >= thresholds[r]) ++r;
+    size += size_of(templates_[(choice.templates + r) * places_ + place_of(j)], row);
+    choices[2 * j] = static_cast<std::uint16_t>(attribute);
+    choices[2 * j + 1] = static_cast<std::uint16_t>(r);
+  }
+  return size;
+}
+
+inline std::uint64_t Renderer::size_of(const Template& chosen, const std::uint16_t* row) const noexcept {
+  std::uint64_t size = chosen.literal_size;
+  const Part* slot = slots_.data() + chosen.slots;
+  for (const Part* stop = slot + chosen.num_slots; slot < stop; slot += kSlotGroup)
+    for (std::size_t g = 0; g < kSlotGroup; ++g) size += span_sizes_[slot[g].first + row[slot[g].column]];
+  return size;
 }
 
 std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_t first, std::uint64_t key,

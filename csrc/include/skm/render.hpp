@@ -118,7 +118,7 @@ class Renderer {
     std::uint32_t first;
     std::uint32_t column;
   };
-  /// A template as it stands at one place of a sentence. Parts and slots fill groups of eight; behind their
+  /// A template as it stands at one place of a sentence. Parts and slots fill whole groups; behind their
   /// end stand empty ones.
   struct Template {
     std::uint64_t literal_size;
@@ -133,6 +133,7 @@ class Renderer {
     std::uint32_t templates;  ///< id of its first template
   };
   class Compiler;
+  class SentenceWords;
   template <bool kExact, class Token>
   class Writer;
 
@@ -142,6 +143,9 @@ class Renderer {
   void draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
                   std::uint64_t first, std::uint64_t key, std::uint16_t* choices, std::uint64_t* text_offsets,
                   std::uint64_t* token_offsets) const noexcept;
+  std::uint64_t draw_sentence(const std::uint16_t* row, const SentenceWords& words, std::size_t t,
+                              std::uint16_t* choices) const noexcept;
+  std::uint64_t size_of(const Template& chosen, const std::uint16_t* row) const noexcept;
   void compile_choices(const RenderPlan& plan);
   const std::uint16_t* row_of(std::uint32_t element) const noexcept {
     return contents_.data() + std::size_t{element} * row_width_;
