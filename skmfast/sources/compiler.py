@@ -39,6 +39,19 @@ class Part:
             values = [value[:1].lower() + value[1:] for value in values]
         return [" " * self.space + value for value in values]
 
+    def begins(self, contents: Contents) -> frozenset[str]:
+        """First characters of `texts`."""
+        if self.space:
+            return frozenset(" ")
+        if self.field == LITERAL:
+            return frozenset(self.text[0])
+        firsts = contents.fields[self.field].firsts
+        return frozenset(first.lower()[0] for first in firsts) if self.lowered else firsts
+
+    def ends(self, contents: Contents) -> frozenset[str]:
+        """Last characters of `texts`."""
+        return frozenset(self.text[-1]) if self.field == LITERAL else contents.fields[self.field].lasts
+
 
 def compile_template(contents: Contents, attribute: str, template: str, form: int) -> tuple[Part, ...]:
     """Parts of a template in one of its forms.
@@ -129,6 +142,20 @@ def render_plan(
         end_piece=end_piece,
         vocabulary_size=len(vocabulary),
     )
+
+
+def check_templates(contents: Contents, syntax: TemplateSyntax) -> None:
+    """Compile every template and throw the parts away.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be compiled; see `compile_template`.
+    """
+    for attribute in syntax.attributes:
+        for template in syntax.templates[attribute]:
+            for form in (FIRST, LATER):
+                compile_template(contents, attribute, template, form)
 
 
 def all_texts(contents: Contents, syntax: TemplateSyntax) -> Iterable[str]:
@@ -225,12 +252,11 @@ def _move_spaces(parts: Sequence[Part]) -> list[Part]:
 
 
 def _check_boundary(contents: Contents, left: Part, right: Part, where: str) -> None:
-    ends = {text[-1]: text for text in left.texts(contents)}
-    begins = {text[0]: text for text in right.texts(contents)}
-    for before in ends.values():
-        for after in begins.values():
+    """Whether two parts can be cut into tokens apart: that depends on the characters at the boundary."""
+    for before in left.ends(contents):
+        for after in right.begins(contents):
             if joins(before, after):
-                raise ValueError(f"{where}: {before!r} runs into {after!r} at the edge of a slot")
+                raise ValueError(f"{where}: at the edge of a slot {before!r} runs into {after!r}")
 
 
 def _offsets(lengths: npt.ArrayLike) -> npt.NDArray[np.uint32]:

@@ -85,6 +85,16 @@ class Field:
                         f"field {self.name!r}: mapping[{parent}]={place} is not the place of a value"
                     )
 
+    @cached_property
+    def firsts(self) -> frozenset[str]:
+        """First characters of the values."""
+        return frozenset(value[0] for value in self.values)
+
+    @cached_property
+    def lasts(self) -> frozenset[str]:
+        """Last characters of the values."""
+        return frozenset(value[-1] for value in self.values)
+
 
 @dataclass(frozen=True)
 class Attribute:

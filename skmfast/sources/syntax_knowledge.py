@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.sources.compiler import all_texts, render_plan
+from skmfast.sources.compiler import all_texts, check_templates, render_plan
 from skmfast.sources.contents import Contents
 from skmfast.sources.frequencies import Frequencies, frequencies_from_dict
 from skmfast.sources.templates import TemplateSyntax
@@ -69,8 +69,7 @@ class SyntaxKnowledge:
             raise ValueError(f"{number:,} elements; there are names for {contents.num_names:,}")
         for checked in (self.syntax, self._questions):
             if checked is not None:
-                for _ in all_texts(contents, checked):
-                    pass
+                check_templates(contents, checked)
 
     def __repr__(self) -> str:
         return f"<SyntaxKnowledge {self.name}: {self.frequencies!r}, {self.contents!r}, {self.syntax!r}>"

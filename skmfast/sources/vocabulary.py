@@ -7,6 +7,7 @@ place depends on the two characters there alone.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ def joins(left: str, right: str) -> bool:
     return _class(before) == _class(after) != "other"
 
 
+@functools.cache
 def _class(character: str) -> str:
     if re.fullmatch(r"\d", character):
         return "digit"
