@@ -12,8 +12,8 @@
 #include <tuple>
 #include <utility>
 
+#include "simd/philox.hpp"
 #include "skm/parallel.hpp"
-#include "skm/philox.hpp"
 
 namespace skm {
 namespace {
@@ -384,12 +384,11 @@ class Renderer::SentenceWords {
 
   /// Makes those of `count` <= kTile sentences.
   void fill(std::uint64_t first, std::size_t count) noexcept {
-    for (std::size_t attempt = 0; attempt < blocks_; ++attempt)
-      for (std::size_t t = 0; t < count; ++t) {
-        const RandomBlock block = random_block(key_, first + t, attempt);
-        words_[attempt][2 * t] = block.half[0];
-        words_[attempt][2 * t + 1] = block.half[1];
-      }
+    kernels_.words(key_, 2 * first, 2 * count, words_[0]);
+    if (blocks_ == 1) return;
+    for (std::size_t w = 0; w < 2 * count; ++w) index_[w] = 2 * first + w;
+    for (std::size_t attempt = 1; attempt < blocks_; ++attempt)
+      kernels_.words_at(key_, index_, 2 * count, attempt, words_[attempt]);
   }
   /// Word `draw` of Draw(key, first + t).
   std::uint64_t word(std::size_t t, std::size_t draw) const noexcept {
@@ -397,8 +396,11 @@ class Renderer::SentenceWords {
   }
 
  private:
+  static_assert(2 * kTile % kIndexPadding == 0);
+  const PhiloxKernels& kernels_ = philox_kernels();
   std::uint64_t key_;
   std::size_t blocks_;
+  std::uint64_t index_[2 * kTile];
   std::uint64_t words_[kMaxDraws / 2][2 * kTile];
 };
 

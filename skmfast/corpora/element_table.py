@@ -1,4 +1,4 @@
-"""ElementTable: what a labelled corpus is about. How often each element occurs, its true frequency, its texts."""
+"""ElementTable: what a labelled corpus is about: counts, true frequencies and texts of its elements."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ElementTable:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        numbers = [
+        numbers: list[pa.Field[Any]] = [
             pa.field("element", pa.uint32()),
             pa.field("count", pa.uint64()),
             pa.field("frequency", pa.float64()),

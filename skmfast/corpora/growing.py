@@ -224,7 +224,8 @@ class GrowingCorpus:
         found = layout.file_size(path)
         if found < size:
             raise CorpusError(
-                f"{path}: {found:,} bytes, and the journal tells of {size:,}: remove {self.folder} and start again"
+                f"{path}: {found:,} bytes, and the journal tells of {size:,}: remove {self.folder} and start"
+                " again"
             )
         self._files[column] = file = open(path, "r+b", buffering=0)  # noqa: SIM115
         file.truncate(size)
