@@ -13,6 +13,7 @@ ln(m / (n - m)).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ def _entropy(n: float, d: float, theta: float) -> float:
     return (seated - opened - joined) / math.log(2)
 
 
-def mean_over_sizes(function: object, n: float, d: float, theta: float) -> float:
+def mean_over_sizes(function: Callable[[Array], Array], n: float, d: float, theta: float) -> float:
     """E[sum over the blocks of function(size)], for a function that is smooth on the scale of its argument.
 
     Parameters
@@ -73,19 +74,21 @@ def mean_over_sizes(function: object, n: float, d: float, theta: float) -> float
         Draws, discount and concentration.
     """
 
-    def term(m: Array) -> Array:
-        return np.exp(log_expected_elements_seen(np.asarray(n), m, d, theta)) * function(m)  # type: ignore[operator]
+    def term(m: Array, rest: Array) -> Array:
+        return np.exp(log_expected_elements_seen(m, rest, d, theta)) * function(m)
 
     if n <= 4 * _ONE_BY_ONE:
-        return float(term(np.arange(1.0, n + 1)).sum())
-    ends = np.arange(1.0, _ONE_BY_ONE)
-    total = math.fsum(term(ends)) + math.fsum(term(n - ends + 1))
-    low, high = float(_ONE_BY_ONE), n - _ONE_BY_ONE + 1
-    edge = special.logit(np.array([low - 0.5, high + 0.5]) / n)
-    panels = np.linspace(edge[0], edge[1], 2 + int((edge[1] - edge[0]) / 1.2))
+        sizes = np.arange(1.0, n + 1)
+        return float(term(sizes, n - sizes).sum())
+    ends = np.arange(0.0, _ONE_BY_ONE)
+    total = math.fsum(term(ends[1:], n - ends[1:])) + math.fsum(term(n - ends, ends))
+    edge = math.log((n - _ONE_BY_ONE + 0.5) / (_ONE_BY_ONE - 0.5))
+    # ln(m / rest) at the first and last block of the middle, which lie alike
+    panels = np.linspace(-edge, edge, 2 + int(2 * edge / 1.2))
     half = np.diff(panels)[:, None] / 2
-    share = (panels[:-1] + panels[1:])[:, None] / 2 + half * _NODES
-    slope = n * special.expit(share) * special.expit(-share)
-    total += math.fsum((half * _WEIGHTS * slope * term(n * special.expit(share))).ravel())
-    slopes = np.diff(term(np.array([low - 1, low, high, high + 1])))
-    return total - float(slopes[2] - slopes[0]) / 24
+    at = (panels[:-1] + panels[1:])[:, None] / 2 + half * _NODES
+    m, rest = n * special.expit(at), n * special.expit(-at)
+    total += math.fsum((half * _WEIGHTS * (m * special.expit(-at)) * term(m, rest)).ravel())
+    few = np.array([_ONE_BY_ONE - 1.0, _ONE_BY_ONE])
+    rise, fall = np.diff(term(few, n - few)), np.diff(term(n - few, few))
+    return total + float(rise[0] + fall[0]) / 24
