@@ -135,7 +135,9 @@ class PartitionLikelihood:
         chebyshev = np.polynomial.chebyshev.chebinterpolate(
             lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2), _DEGREE
         )
-        powers = np.polynomial.chebyshev.cheb2poly(chebyshev)
+        powers = np.zeros(_DEGREE + 1)
+        found = np.polynomial.chebyshev.cheb2poly(chebyshev)
+        powers[: found.size] = found
         slope = 2 * powers[1:] * np.arange(1, _DEGREE + 1)
         curvature = 2 * slope[1:] * np.arange(1, _DEGREE)
         self._large = [each[::-1].tolist() for each in (powers, slope, curvature)]
