@@ -142,32 +142,39 @@ RenderFault check_choices(const RenderPlan& plan) {
   return {};
 }
 
+struct Longest {
+  std::uint64_t text = 0, tokens = 0;
+};
+
+/// The most that a part can add: of a slot, over all values of its field.
+Longest longest_part(const RenderPlan& plan, std::uint32_t piece, std::int32_t field) {
+  const std::size_t values = field < 0 ? 1 : plan.field_sizes[static_cast<std::size_t>(field)];
+  Longest most;
+  for (std::size_t p = piece; p < piece + values; ++p) {
+    const std::uint64_t text = plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p];
+    const std::uint64_t tokens = plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p];
+    most = {std::max(most.text, text), std::max(most.tokens, tokens)};
+  }
+  return most;
+}
+
 /// Bounds the longest sentence, so that sizes fit the halves of one 64-bit number.
 RenderFault check_sizes(const RenderPlan& plan) {
+  std::map<std::pair<std::uint32_t, std::int32_t>, Longest> known;
   std::uint64_t longest = 0;
   for (std::size_t t = 0; t + 1 < plan.template_parts.size(); ++t) {
-    std::uint64_t text = 0, tokens = 0;
+    Longest sum;
     for (std::size_t q = plan.template_parts[t]; q < plan.template_parts[t + 1]; ++q) {
-      const std::int32_t field = plan.part_field[q];
-      const std::size_t values = field < 0 ? 1 : plan.field_sizes[static_cast<std::size_t>(field)];
-      std::uint64_t most_text = 0, most_tokens = 0;
-      for (std::size_t p = plan.part_piece[q]; p < plan.part_piece[q] + values; ++p) {
-        most_text =
-            std::max<std::uint64_t>(most_text, plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p]);
-        most_tokens = std::max<std::uint64_t>(most_tokens,
-                                              plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p]);
-      }
-      text += most_text;
-      tokens += most_tokens;
-      if (std::max(text, tokens) > kMaxSentenceSize)
+      const auto [found, added] = known.try_emplace({plan.part_piece[q], plan.part_field[q]});
+      if (added) found->second = longest_part(plan, plan.part_piece[q], plan.part_field[q]);
+      sum = {sum.text + found->second.text, sum.tokens + found->second.tokens};
+      if (std::max(sum.text, sum.tokens) > kMaxSentenceSize)
         return {"template_parts", t, "begins a template that is too long"};
     }
-    longest = std::max({longest, text, tokens});
+    longest = std::max({longest, sum.text, sum.tokens});
   }
-  const std::uint64_t end =
-      std::max(plan.piece_byte_offsets[plan.end_piece + 1] - plan.piece_byte_offsets[plan.end_piece],
-               plan.piece_token_offsets[plan.end_piece + 1] - plan.piece_token_offsets[plan.end_piece]);
-  if (longest * plan.statements + end > kMaxSentenceSize)
+  const Longest end = longest_part(plan, plan.end_piece, -1);
+  if (longest * plan.statements + std::max(end.text, end.tokens) > kMaxSentenceSize)
     return {"statements", 0, "makes sentences that are too long"};
   return {};
 }

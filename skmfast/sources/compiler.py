@@ -53,11 +53,13 @@ class Part:
         return frozenset(self.text[-1]) if self.field == LITERAL else contents.fields[self.field].lasts
 
 
-def compile_template(contents: Contents, attribute: str, template: str, form: int) -> tuple[Part, ...]:
+def compile_template(
+    contents: Contents, attribute: str, template: str, form: int, *, by_words: bool = True
+) -> tuple[Part, ...]:
     """Parts of a template in one of its forms.
 
-    A space before a word belongs to the part that the word is in, so that parts can be cut into tokens one by
-    one: "in {city}" is "in" and " Rome", not "in " and "Rome".
+    For word tokens, a space before a word belongs to the part that the word is in, so that parts can be cut
+    into tokens one by one: "in {city}" is "in" and " Rome", not "in " and "Rome".
 
     Parameters
     ----------
@@ -69,6 +71,8 @@ def compile_template(contents: Contents, attribute: str, template: str, form: in
         0 to open a sentence: with the full name. 1 to follow a statement: with a space before it and the
         pronoun for the name, if there is one. The pronoun's first letter is made small unless the template
         begins with it.
+    by_words : bool
+        Whether spaces belong to the words after them; False for byte tokens.
 
     Raises
     ------
@@ -85,9 +89,10 @@ def compile_template(contents: Contents, attribute: str, template: str, form: in
             parts.append(Part(1, field=field, lowered=place > 0))
         else:
             parts.extend(_attribute_parts(contents, item.name))
-    parts = _move_spaces(parts)
-    for left, right in pairwise(parts):
-        _check_boundary(contents, left, right, where)
+    if by_words:
+        parts = _move_spaces(parts)
+        for left, right in pairwise(parts):
+            _check_boundary(contents, left, right, where)
     return tuple(parts)
 
 
@@ -112,7 +117,7 @@ def render_plan(
     builder = _Builder(contents, vocabulary)
     compiled: list[list[tuple[Part, ...]]] = [
         [
-            compile_template(contents, attribute, text, form)
+            compile_template(contents, attribute, text, form, by_words=vocabulary.mode == "words")
             for text in syntax.templates[attribute]
             for form in (FIRST, LATER)
         ]

@@ -6,13 +6,15 @@ is long, the prior of the missing ones is zero, and so are their counts and prob
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.sources.philox import random_blocks
+from skmfast.sources.philox import random_block
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -256,22 +258,20 @@ def _log_gamma_variate(shape: float, key: int, index: int) -> float:
             return boost + _log(d) + _log(v)
 
 
-def _units(key: int, index: int) -> Any:
+def _units(key: int, index: int) -> Iterator[float]:
     """Uniform on (0, 1): the numbers of draw ``index``, as class Draw of csrc/include/skm/philox.hpp."""
-    attempt = 0
-    while True:
-        for bits in random_blocks(key, [index], attempt)[0]:
-            yield (float(int(bits) >> 12) + 0.5) * 2.0**-52
-        attempt += 1
+    for attempt in itertools.count():
+        for bits in random_block(key, index, attempt):
+            yield (float(bits >> 12) + 0.5) * 2.0**-52
 
 
-def _normal(numbers: Any) -> float:
+def _normal(numbers: Iterator[float]) -> float:
     """Marsaglia's polar method; the second variate is thrown away."""
     while True:
         x, y = 2 * next(numbers) - 1, 2 * next(numbers) - 1
         square = x * x + y * y
         if 0 < square < 1:
-            return float(x * math.sqrt(-2 * _log(square) / square))
+            return x * math.sqrt(-2 * _log(square) / square)
 
 
 def _log(x: float) -> float:
