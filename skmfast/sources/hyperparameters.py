@@ -20,9 +20,11 @@ from skmfast.sources.partition import count_of_counts
 from skmfast.sources.partition_fit import PartitionLikelihood
 
 LOG_SCALE = 2.0
-_NEGLIGIBLE = 40.0  # nats below the peak of the posterior
+_NEGLIGIBLE = 32.0  # nats below the peak of the posterior
+# No coarser than this, or tails that fall off exponentially on one side are not resolved.
+_STEP_U, _STEP_V = 0.4, 0.6
 _WIDEST = 100.0
-_FIRST, _COARSE, _FINE = 161, 41, 129
+_FIRST, _COARSE, _FINE = 161, 41, 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,15 @@ def integrated_partition_bits(
 def posterior(
     sizes: npt.NDArray[np.int64], number: npt.NDArray[np.int64], points: int = _FINE
 ) -> Posterior:
-    """The posterior after a partition with ``number`` blocks of each of ``sizes``, on points by points."""
+    """The posterior after a partition with ``number`` blocks of each of ``sizes``, on a grid of at least points by points."""
     likelihood = PartitionLikelihood(sizes, number)
     frame = _Frame(0.0, 0.0, 0.0, -_WIDEST, _WIDEST, -_WIDEST, _WIDEST)
     for count in (_FIRST, *[_COARSE] * 9):
         frame = frame.narrowed(likelihood, count)
-    u, v, log_density = frame.evaluated(likelihood, points)
-    cell = frame.cell(points)
+    rows = max(points, math.ceil((frame.u1 - frame.u0) / _STEP_U))
+    columns = max(points, math.ceil((frame.w1 - frame.w0) / _STEP_V))
+    u, v, log_density = frame.evaluated(likelihood, rows, columns)
+    cell = (frame.u1 - frame.u0) * (frame.w1 - frame.w0) / ((rows - 1) * (columns - 1))
     peak = float(log_density.max())
     weights = np.exp(log_density - peak)
     total = math.fsum(weights.ravel())
@@ -100,13 +104,12 @@ class _Frame:
     w0: float
     w1: float
 
-    def cell(self, points: int) -> float:
-        return (self.u1 - self.u0) * (self.w1 - self.w0) / (points - 1) ** 2
-
-    def evaluated(self, likelihood: PartitionLikelihood, points: int) -> tuple[Array, Array, Array]:
-        """u of shape (points, 1), v and the log of prior times likelihood of shape (points, points)."""
-        u = np.linspace(self.u0, self.u1, points)[:, None]
-        v = np.linspace(self.w0, self.w1, points) + self.shift + self.slope * (u - self.centre)
+    def evaluated(
+        self, likelihood: PartitionLikelihood, rows: int, columns: int
+    ) -> tuple[Array, Array, Array]:
+        """u of shape (rows, 1), v and the log of prior times likelihood of shape (rows, columns)."""
+        u = np.linspace(self.u0, self.u1, rows)[:, None]
+        v = np.linspace(self.w0, self.w1, columns) + self.shift + self.slope * (u - self.centre)
         log_prior = special.log_expit(u) + special.log_expit(-u)
         log_prior = log_prior + special.log_expit(v / LOG_SCALE) + special.log_expit(-v / LOG_SCALE)
         d = np.clip(special.expit(u), 1e-300, 1 - 1e-15)
@@ -114,7 +117,7 @@ class _Frame:
 
     def narrowed(self, likelihood: PartitionLikelihood, points: int) -> _Frame:
         """The frame around what this one shows of the posterior, sheared along its ridge."""
-        u, v, log_density = self.evaluated(likelihood, points)
+        u, v, log_density = self.evaluated(likelihood, points, points)
         held = log_density > log_density.max() - _NEGLIGIBLE
         rows = np.flatnonzero(held.any(axis=1))
         step = (self.u1 - self.u0) / (points - 1)
@@ -138,7 +141,12 @@ class _Frame:
 _AT_ONCE = 4096
 # Draws seen, points on a side of the grid, and the share of the largest weight below which points are left out:
 # the longer the code length already is, the larger an error may be.
-_GRIDS = ((4096, 65, 1e-16), (100_000, 33, 1e-13), (math.inf, 17, 1e-9))
+_GRIDS = (
+    (2048, 65, 1e-16),
+    (100_000, 33, 1e-13),
+    (1_000_000, 21, 1e-11),
+    (math.inf, 17, 1e-9),
+)
 
 
 def prequential_integrated_bits(seen_before: npt.NDArray[np.integer]) -> Array:
@@ -195,7 +203,8 @@ def _block_bits(
         part = seen[begin : begin + _AT_ONCE]
         new = part == 0
         before = elements + np.cumsum(new) - new
-        log_p = np.log(np.where(new, concentration + discount * before, part - discount))
+        chance = np.where(new, concentration + discount * before, part - discount)
+        log_p = np.log(np.maximum(chance, 1e-300))
         log_p -= np.log(np.arange(draws + begin, draws + begin + part.size) + concentration)
         after = np.cumsum(log_p, axis=1)
         after += log_weights
