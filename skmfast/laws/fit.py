@@ -1,7 +1,8 @@
 """Power laws with an offset, fitted to measured losses: L = E + A/N^a, or L = E + A/N^a + B/D^b.
 
 The fit is the one of Hoffmann et al. (arXiv 2203.15556, approach 3): Huber's loss on the logarithm of the
-losses, from many starts; the intervals are those of Besiroglu et al. (arXiv 2404.10102): a bootstrap over runs.
+losses, from many starts. The intervals are those of Besiroglu et al. (arXiv 2404.10102): a bootstrap over
+runs.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class PowerLaw:
             If there are more or fewer of them than the law has.
         """
         values = np.fromiter(self.parameters.values(), np.float64)
-        return self._predictions(values[None], variables)[0]
+        return np.asarray(self._predictions(values[None], variables)[0])
 
     def predict_interval(self, *variables: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Lower and upper end of the interval of the predicted loss, from the resamples.
@@ -270,7 +271,7 @@ def _checked(
     needed = 2 * len(columns) + offset + 1
     if len(losses) < needed:
         raise ValueError(
-            f"too little data: {needed - 1} parameters need at least {needed} points, and there are {len(losses)}"
+            f"too little data: {needed - 1} parameters need at least {needed} points, not {len(losses)}"
         )
     for name, values in zip(variables, columns, strict=True):
         distinct = len(np.unique(values))

@@ -81,13 +81,13 @@ class Problem:
 
     def objective(self, parameters: Floats, weights: Floats) -> Floats:
         """Weighted sum of Huber losses, (R,); ``weights`` is (R, n) or (n,)."""
-        return (weights * huber(self.residuals(parameters)[0], self.delta)).sum(axis=1)
+        return np.asarray((weights * huber(self.residuals(parameters)[0], self.delta)).sum(axis=1))
 
     def derivatives(self, parameters: Floats, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Objective (R,), gradient (R, P), Hessian (R, P, P), and the matrix of reweighted least squares.
 
-        The last is positive semidefinite and lies above the curvature of Huber's loss in every direction: with
-        it alone as the Hessian each step would descend.
+        The last is positive semidefinite and bounds the curvature of Huber's loss from above: with it alone
+        as the Hessian, and a law that were linear in its parameters, each step would descend.
         """
         which, factors = self.factors()
         residuals, shares = self.residuals(parameters)
