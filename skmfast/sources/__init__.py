@@ -1,0 +1,1 @@
+"""Sources: distributions over corpora that can be sampled, with known entropy."""
