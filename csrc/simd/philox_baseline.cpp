@@ -1,0 +1,41 @@
+// Philox one block at a time: what every other instruction set must equal.
+#include "skm/philox.hpp"
+
+#include "philox.hpp"
+
+namespace skm {
+namespace {
+
+template <class T, class Convert>
+inline void fill(std::uint64_t key, std::uint64_t first, std::size_t count, T* out, Convert convert) {
+  std::size_t j = 0;
+  if (count > 0 && first % 2 == 1) out[j++] = convert(random_block(key, first / 2).half[1]);
+  for (; j + 2 <= count; j += 2) {
+    const RandomBlock block = random_block(key, (first + j) / 2);
+    out[j] = convert(block.half[0]);
+    out[j + 1] = convert(block.half[1]);
+  }
+  if (j < count) out[j] = convert(random_block(key, (first + j) / 2).half[0]);
+}
+
+void words(std::uint64_t key, std::uint64_t first, std::size_t count, std::uint64_t* out) {
+  fill(key, first, count, out, [](std::uint64_t word) { return word; });
+}
+
+void doubles(std::uint64_t key, std::uint64_t first, std::size_t count, double* out) {
+  fill(key, first, count, out, [](std::uint64_t word) { return unit_double(word); });
+}
+
+void words_at(std::uint64_t key, const std::uint64_t* index, std::size_t count, std::uint64_t attempt,
+              std::uint64_t* out) {
+  for (std::size_t j = 0; j < count; ++j)
+    out[j] = random_block(key, index[j] / 2, attempt).half[index[j] % 2];
+}
+
+constexpr PhiloxKernels kKernels = {words, doubles, words_at};
+
+}  // namespace
+
+const PhiloxKernels& philox_kernels_baseline() noexcept { return kKernels; }
+
+}  // namespace skm

@@ -1,0 +1,58 @@
+// Kernels of the Chinese restaurant: the choice of every customer of an epoch, as far as it does not depend
+// on the others of the epoch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skm {
+
+/// The customers before an epoch, laid on a line of unit pieces so that most of it is described by few
+/// labels. From left to right, with n customers at K tables when the epoch starts (docs/theory.md):
+///
+///   [0, block_end)            blocks of 2^block_shift customers of one table
+///   [block_end, run_end)      runs of 2^run_shift customers of one table
+///   [run_end, founders)       single customers
+///   [founders, n - 1)         who founded tables 1 to K - 1, in order; founders = n - K
+///   [n - 1, t - 1)            customers n to t - 1, those of this epoch
+///   [t - 1, t + concentration)  who founded table 0
+///
+/// Customer t takes a uniform point. In a founder's piece the fraction beyond 1 - discount opens a new table, and
+/// so does all beyond t - discount.
+struct SeatingLine {
+  const std::uint32_t* places;  ///< labels of the blocks, then the runs, then the single customers
+  std::uint64_t key;
+  std::uint64_t start;  ///< n, at least 1
+  std::uint64_t block_end;
+  std::uint64_t run_end;
+  std::uint64_t founders;
+  std::uint64_t num_blocks;
+  std::uint64_t num_runs;
+  unsigned block_shift;
+  unsigned run_shift;
+  double concentration;
+  double joins;  ///< 1 - discount: the fraction of a founder's piece that joins its table
+};
+
+// A choice is the label of a table that was there at the start, or else
+//   kPending | kCoin if the fraction opens a table | offset
+// where offset counts from the epoch's first customer: below t - n it is that customer, t - n means table 0's
+// founder, more a new table.
+inline constexpr std::uint32_t kPending = 0x80000000u;
+inline constexpr std::uint32_t kCoin = 0x40000000u;
+inline constexpr std::uint32_t kOffsetMask = 0x3FFFFFFFu;
+
+struct RestaurantKernels {
+  /// Choices of customers begin to end - 1, none before the start; offsets (from the start) of those that are
+  /// pending go to `pending`, room for end - begin + 16. Returns their number. For kernels with group > 1:
+  /// begin is even, end - begin a multiple of group, and end + concentration < 2^31.
+  std::size_t (*choose)(const SeatingLine& line, std::uint64_t begin, std::uint64_t end,
+                        std::uint32_t* choices, std::uint32_t* pending);
+  std::size_t group;
+};
+
+const RestaurantKernels& restaurant_kernels_baseline() noexcept;
+const RestaurantKernels& restaurant_kernels_avx2() noexcept;
+const RestaurantKernels& restaurant_kernels_avx512() noexcept;
+
+}  // namespace skm
