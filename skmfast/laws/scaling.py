@@ -1,9 +1,9 @@
 """Loss against data and model size together, and how a budget of compute is best split between them.
 
 The law is L(N, C) = L_oracle + A N^-(1-d) + B C^-(1/d-1) + S log2(N) / N: N sentences, C bits of memory,
-S half the parameters of the syntax. Beside it stands the sum that it approximates: which elements were neither seen
-nor kept. An element can be both unseen and without room, so the law's two terms, added, bound that sum from
-above; it lies between the larger of them and both.
+S half the parameters of the syntax. Beside it stands the sum that it approximates: over the elements that are
+either not seen or not kept. An element can be both, so the law's two terms, added, bound that sum from above;
+it lies between the larger of them and both.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class ZipfMandelbrot:
     def heavier(self, weight: npt.ArrayLike) -> Floats:
         """How many elements have more than ``weight``; their number is rounded where it exceeds 2^53."""
         reach = (np.asarray(weight, np.float64) * self._total) ** (-1 / self.exponent) - self.shift
-        return np.maximum(np.ceil(reach) - 1, 0.0)
+        return np.asarray(np.maximum(np.ceil(reach) - 1, 0.0))
 
 
 @dataclass(frozen=True, eq=False)

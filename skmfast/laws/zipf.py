@@ -137,7 +137,7 @@ def _most_likely(starts: Floats, mean_logs: Floats) -> Floats:
 
 
 def _information(alpha: float, start: float) -> float:
-    """Fisher information of the exponent in one element: variance of log x, the second derivative of log ζ."""
+    """Fisher information of the exponent in one element: the second derivative of log ζ."""
     step = 1e-3 * (alpha - 1)
     outer = _log_zeta(alpha - step, start) + _log_zeta(alpha + step, start)
     return float((outer - 2 * _log_zeta(alpha, start)) / step**2)
