@@ -58,7 +58,9 @@ def redundancy(
     sample: Annotated[
         float, typer.Option(help="Also sample one corpus of so many sentences to each discount; 0: none.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the sampled corpora.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the first sampled corpus; the next ones count on from it.")
+    ] = 0,
     threads: Annotated[
         int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
     ] = None,
@@ -86,12 +88,12 @@ def redundancy(
         count = resolve_threads(threads)
         sizes = log_spaced(last, _at_least_one("--per-decade", per_decade), smallest=first)
         parts: list[dict[str, npt.ArrayLike]] = []
-        for d in values:
+        for place, d in enumerate(values):
             settings = (d, concentration, content_bits, syntax)
             results = {"theory": expected_redundancy(sizes, *settings)}
             if number:
                 reached = np.unique(np.append(sizes[sizes < number], number))
-                results["sample"] = sampled_redundancy(reached, *settings, seed=seed, threads=count)
+                results["sample"] = sampled_redundancy(reached, *settings, seed=seed + place, threads=count)
             for source, result in results.items():
                 parts.append({"discount": d, "source": source, **vars(result)})
                 parts[-1] |= {"knowledge_bits": result.knowledge_bits, "total_bits": result.total_bits}

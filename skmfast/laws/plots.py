@@ -117,9 +117,9 @@ def _redundancy(table: Table) -> Figure:
         _redundancy_panel(panels[0][column], theory, sample, discount)
         _exponent_panel(panels[1][column], theory, discount)
     panels[0][0].set_ylabel("redundancy, bits per sentence", color=INK)
-    panels[1][0].set_ylabel("local exponent", color=INK)
+    panels[1][0].set_ylabel("exponent - (1 - d)", color=INK)
     _legend(panels[0][0], loc="lower left")
-    _legend(panels[1][0], loc="lower left", ncols=3, columnspacing=1.0)
+    _legend(panels[1][0], loc="lower right", ncols=3, columnspacing=1.0)
     figure.text(0.008, 0.008, _redundancy_note(table.metadata), fontsize=7, color=MUTED)
     figure.tight_layout(rect=(0, 0.03, 1, 1), w_pad=1.5)
     return figure
@@ -134,8 +134,6 @@ def _redundancy_panel(axes: Axes, theory: dict[str, Any], sample: dict[str, Any]
     low, high = theory["elements_low"] * per_element, theory["elements_high"] * per_element
     axes.fill_between(n, low, high, color=SERIES[0], alpha=0.10, linewidth=0, label="95 % of corpora")
     axes.fill_between(n, knowledge, content, color=MUTED, alpha=0.16, linewidth=0, label="log correction")
-    guide = content[-1] * (n / n[-1]) ** (discount - 1)
-    axes.plot(n, guide, color=INK, linewidth=0.9, dashes=(1, 2.2), label="power N^-(1-d)")
     lines = (
         ("content, K·H0 / N", "content_bits", SERIES[0]),
         ("knowledge", "knowledge_bits", SERIES[2]),
@@ -155,40 +153,36 @@ def _redundancy_panel(axes: Axes, theory: dict[str, Any], sample: dict[str, Any]
                 markeredgewidth=1.0,
                 label="one sampled corpus" if name == "content_bits" else None,
             )
+    guides = content[-1] * (n / n[-1]) ** (discount - 1), np.log(n) / n
+    guides[1][:] *= theory["syntax_bits"][-1] / n[-1] / guides[1][-1]
+    for guide, label in zip(guides, ("N^-(1-d) and log N / N", None), strict=True):
+        axes.plot(n, guide, color=INK, linewidth=0.9, dashes=(1, 2.2), label=label, zorder=3)
     _dress(axes, title=f"discount d = {discount:g}")
 
 
 def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None:
+    """Local exponents less 1 - d: how the logarithm makes the knowledge approach it from above."""
     n = theory["num_sentences"]
     middle = np.sqrt(n[1:] * n[:-1])
-    axes.axhspan(1 - discount - 0.03, 1 - discount + 0.03, color=MUTED, alpha=0.12, linewidth=0)
-    axes.axhline(1 - discount, color=INK, linewidth=0.9, dashes=(1, 2.2))
+    axes.axhspan(-0.03, 0.03, color=MUTED, alpha=0.12, linewidth=0, label="± 0.03")
+    axes.axhline(0, color=INK, linewidth=0.9, dashes=(1, 2.2))
     for label, name, color in (
         ("content", "content_bits", SERIES[0]),
         ("knowledge", "knowledge_bits", SERIES[2]),
-        ("syntax", "syntax_bits", SERIES[1]),
     ):
-        axes.plot(middle, -local_exponent(n, theory[name] / n), color=color, linewidth=1.5, label=label)
-    axes.set_ylim(0, 1.02)
+        slopes = -local_exponent(n, theory[name] / n)
+        axes.plot(middle, slopes - (1 - discount), color=color, linewidth=1.5, label=label)
+    axes.set_ylim(-0.05, 0.05)
     _dress(axes, x="sentences N")
-    axes.annotate(
-        f"1 - d = {1 - discount:g} ± 0.03",
-        (n[-1], 1 - discount + 0.035),
-        ha="right",
-        va="bottom",
-        fontsize=8,
-        color=INK,
-    )
 
 
 def _redundancy_note(metadata: dict[str, Any]) -> str:
     sampled = metadata.get("sample", 0)
-    corpus = (
-        f"; circles: one corpus of {sampled:,} sentences, seed {metadata.get('seed', 0)}" if sampled else ""
-    )
+    corpus = f"; circles: one corpus of {sampled:,} sentences to each d" if sampled else ""
     return (
         f"Lines: expected, exact. Concentration {metadata['concentration']:g},"
-        f" H0 = {metadata['content_bits']:g} bits, syntax of {metadata['syntax_parameters']:,} parameters{corpus}. Band: law of K at each N."
+        f" H0 = {metadata['content_bits']:g} bits, syntax of {metadata['syntax_parameters']:,} parameters{corpus}."
+        " Band: central 95 % of the law of K·H0 / N. Grey: what the partition takes off, log N bits an element."
     )
 
 

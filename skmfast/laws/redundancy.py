@@ -70,14 +70,16 @@ class TemplateChoice:
         """Mutual information of the templates of N sentences and their probabilities, in bits."""
         if self.groups == 1:
             return dirichlet_information_bits(num_sentences, self.templates, self.prior)
-        from scipy.stats import binom
+        from scipy.special import gammaln, xlog1py, xlogy
 
         mean = num_sentences / self.groups
         spread = _SPREAD * math.sqrt(mean * (1 - 1 / self.groups)) + 2
         low, high = max(math.ceil(mean - spread), 0), min(math.floor(mean + spread), num_sentences)
         # The information hardly bends over the spread: weights of evenly spaced numbers, normalised, will do.
         sizes = np.unique(np.rint(np.linspace(low, high, 41)))
-        parts = binom.pmf(sizes, num_sentences, 1 / self.groups)
+        others, share = num_sentences - sizes, 1 / self.groups
+        logs = xlogy(sizes, share) + xlog1py(others, -share) - gammaln(sizes + 1) - gammaln(others + 1)
+        parts = np.exp(logs - logs.max())
         values = [dirichlet_information_bits(float(m), self.templates, self.prior) for m in sizes]
         return self.groups * float(np.dot(parts, values) / parts.sum())
 
