@@ -1,4 +1,4 @@
-"""A progress bar on standard error: bytes done, rate, time left. Nothing where that is no terminal."""
+"""A progress bar on standard error: what is done, rate, time left. Nothing where that is no terminal."""
 
 from __future__ import annotations
 
@@ -10,41 +10,37 @@ from skmfast.cli.app import complain
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 
 class Progress:
-    """Context manager around rich's bar, counting bytes.
+    """Context manager around rich's bar, counting bytes or something else.
 
     Parameters
     ----------
     verb : str
         What is going on, before the bar.
+    unit : str
+        What is counted; bytes are shown as sizes.
     """
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, verb: str, unit: str = "bytes") -> None:
         self._verb = verb
+        self._unit = unit
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
             from rich.table import Column
 
             self._bar = Bar(
                 TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 BarColumn(bar_width=None, table_column=Column(ratio=1)),
-                DownloadColumn(table_column=Column(no_wrap=True)),
-                TransferSpeedColumn(table_column=Column(no_wrap=True)),
+                *self._amounts(),
                 TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
                 TextColumn("left"),
                 console=Console(stderr=True),
@@ -55,6 +51,19 @@ class Progress:
             self._task = self._bar.add_task(self._verb, total=None)
         return self
 
+    def _amounts(self) -> list[ProgressColumn]:
+        """What is done of all, and how fast that goes."""
+        from rich.progress import DownloadColumn, TextColumn, TransferSpeedColumn
+        from rich.table import Column
+
+        if self._unit == "bytes":
+            return [
+                DownloadColumn(table_column=Column(no_wrap=True)),
+                TransferSpeedColumn(table_column=Column(no_wrap=True)),
+            ]
+        counted = f"{{task.completed:,.0f}}/{{task.total:,.0f}} {self._unit}"
+        return [TextColumn(counted, markup=False, table_column=Column(no_wrap=True))]
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -62,17 +71,17 @@ class Progress:
             self._bar.stop()
             self._bar = None
 
-    def total(self, num_bytes: int) -> None:
-        """How many bytes there are in all; 0 is not known."""
-        self._update(total=num_bytes or None)
+    def total(self, number: int) -> None:
+        """How many bytes, or others, there are in all; 0 is not known."""
+        self._update(total=number or None)
 
     def subject(self, name: str) -> None:
         """What is being done now."""
         self._update(description=f"{self._verb} {name if len(name) <= 24 else '…' + name[-23:]}")
 
-    def done(self, num_bytes: int) -> None:
-        """How many bytes are done in all."""
-        self._update(completed=num_bytes)
+    def done(self, number: int) -> None:
+        """How many are done in all."""
+        self._update(completed=number)
 
     def complain(self, message: str) -> None:
         """One line on standard error, above the bar."""

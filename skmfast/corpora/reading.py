@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from skmfast.corpora import formats, remote
+from skmfast.corpora import formats, layout, remote
 from skmfast.corpora.decompression import COMPRESSIONS, decompressed
 from skmfast.corpora.documents import Document, Failure
 from skmfast.errors import CorpusError
@@ -100,8 +100,9 @@ def read(
     Parameters
     ----------
     paths : path or iterable of paths
-        A file; a folder, read recursively in sorted order without hidden files; a glob pattern (``**``
-        crosses folders); a URL of any of these, as fsspec reads it; or ``"-"`` for standard input.
+        A file; a folder, read recursively in sorted order without hidden files, where a folder that holds
+        a labelled corpus counts as its text alone; a glob pattern (``**`` crosses folders); a URL of any of
+        these, as fsspec reads it; or ``"-"`` for standard input.
     field : str
         Field of each JSON Lines record that holds the text.
     column : str
@@ -169,6 +170,10 @@ def _folder(folder: str) -> Iterator[Source]:
     errors: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if layout.DESCRIPTION in files and layout.is_labelled_corpus(parent):
+            # Its other files say the same once more, as numbers.
+            files[:] = [name for name in files if name == layout.TEXT]
+            folders.clear()
         for name in sorted(name for name in files if not name.startswith(".")):
             found = True
             yield _file(os.path.join(parent, name))

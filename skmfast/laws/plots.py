@@ -161,7 +161,7 @@ def _redundancy_panel(axes: Axes, theory: dict[str, Any], sample: dict[str, Any]
 
 
 def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None:
-    """Local exponents less 1 - d: how the logarithm makes the knowledge approach it from above."""
+    """Local exponents less 1 - d: the logarithm takes the knowledge's above it, the more so the less H0 is."""
     n = theory["num_sentences"]
     middle = np.sqrt(n[1:] * n[:-1])
     axes.axhspan(-0.03, 0.03, color=MUTED, alpha=0.12, linewidth=0, label="± 0.03")
@@ -178,12 +178,15 @@ def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None
 
 def _redundancy_note(metadata: dict[str, Any]) -> str:
     sampled = metadata.get("sample", 0)
-    corpus = f"; circles: one corpus of {sampled:,} sentences to each d" if sampled else ""
-    return (
-        f"Lines: expected, exact. Concentration {metadata['concentration']:g},"
-        f" H0 = {metadata['content_bits']:g} bits, syntax of {metadata['syntax_parameters']:,} parameters{corpus}."
-        " Band: central 95 % of the law of K·H0 / N. Grey: what the partition takes off, log N bits an element."
-    )
+    notes = [
+        f"Lines: expected, exact; circles: one corpus of {sampled:,} sentences to each d."
+        if sampled
+        else "Lines: expected, exact.",
+        f"Concentration {metadata['concentration']:g}, H0 = {metadata['content_bits']:g} bits,"
+        f" syntax of {metadata['syntax_parameters']:,} parameters.",
+        "Band: law of K·H0 / N. Grey: what the partition takes off, about log N bits an element.",
+    ]
+    return " ".join(notes)
 
 
 # ---- distortion against C ---------------------------------------------------------------------------------
@@ -332,8 +335,6 @@ def _fit(table: Table) -> Figure:
     ends = [min(predicted.min(), measured.min()), max(predicted.max(), measured.max())]
     left.plot(ends, ends, color=INK, linewidth=0.9, dashes=(1, 2.2))
     left.plot(predicted, measured, linestyle="none", marker="o", markersize=3, color=ACCENT, alpha=0.6)
-    left.set_xscale("log")
-    left.set_yscale("log")
     _dress(left, x="predicted loss", y="measured loss", title=table.metadata["fit"]["law"])
     variable = table.metadata["variables"][0]
     right.plot(

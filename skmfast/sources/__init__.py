@@ -1,1 +1,1 @@
-"""Sources: distributions over corpora that can be sampled, with known entropy."""
+"""Sources: distributions over corpora that can be sampled and whose entropy is known."""

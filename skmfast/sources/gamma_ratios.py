@@ -7,13 +7,15 @@ arrays that broadcast.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import math
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Number = TypeVar("Number", float, Array)
 
 # From here on the series below are exact to double precision.
 _LARGE = 16
@@ -87,11 +89,22 @@ def mean_log_ratio(base: npt.ArrayLike, step: float, count: npt.ArrayLike) -> Ar
     return np.asarray(total)
 
 
-def _stirling(z: npt.ArrayLike) -> Array:
+def scalar_log_gamma_ratio(start: float, shift: float) -> float:
+    """`log_gamma_ratio` of two numbers, without the time that arrays take."""
+    end = start + shift
+    if min(start, end) < _LARGE:
+        return math.lgamma(end) - math.lgamma(start)
+    share = shift / start
+    grown = math.log(end / start) if share < -0.5 else math.log1p(share)
+    tail = _stirling(end) - _stirling(start)
+    return (start - 0.5) * grown + shift * math.log(end) - shift + tail
+
+
+def _stirling(z: Number) -> Number:
     """ln Gamma(z) - ((z - 1/2) ln z - z + ln(2 pi) / 2) for z >= 16."""
-    inverse = 1 / np.asarray(z, np.float64)
+    inverse = 1 / z
     y = inverse * inverse
-    return np.asarray(inverse * (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y / 1188)))))
+    return inverse * (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y / 1188))))
 
 
 def _digamma_difference(a: Array, n: Array) -> Array:

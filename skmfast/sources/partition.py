@@ -122,15 +122,19 @@ def expected_elements_seen(
     if not np.all(m > 0):
         raise ValueError(f"times={times}: not positive")
     return np.asarray(
-        np.where(m <= n, np.exp(log_expected_elements_seen(n, np.minimum(m, n), d, theta)), 0.0)
+        np.where(m <= n, np.exp(log_expected_elements_seen(np.minimum(m, n), np.maximum(n - m, 0), d, theta)), 0.0)
     )
 
 
-def log_expected_elements_seen(n: Array, m: Array, d: float, theta: float) -> Array:
-    """ln E[K_{n,m}] for 0 < m <= n; both may be real."""
+def log_expected_elements_seen(m: Array, rest: Array, d: float, theta: float) -> Array:
+    """ln E[K_{n,m}] for n = m + rest, m > 0, rest >= 0; both may be real.
+
+    ``rest`` is a number of its own because m + rest may be too large to tell it.
+    """
+    n = m + rest
     # Gamma(n+1) Gamma(theta+d+n-m) / (Gamma(n-m+1) Gamma(theta+n)), by the smaller of the two shifts
-    by_concentration = log_gamma_ratio(n - m + 1, theta + d - 1) - log_gamma_ratio(n + 1, theta - 1)
-    by_size = log_gamma_ratio(n - m + 1, m) - log_gamma_ratio(theta + d + n - m, m - d)
+    by_concentration = log_gamma_ratio(rest + 1, theta + d - 1) - log_gamma_ratio(n + 1, theta - 1)
+    by_size = log_gamma_ratio(rest + 1, m) - log_gamma_ratio(theta + d + rest, m - d)
     others = np.where(m < theta, by_size, by_concentration)
     block = log_gamma_ratio(m + 1, -1 - d)
     constants = log_gamma_ratio(theta + d, 1 - d) - special.gammaln(1 - d)

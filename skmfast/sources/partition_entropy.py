@@ -1,31 +1,22 @@
 """Entropy of the partition that a Pitman-Yor process makes of n draws, exact in expectation at any n.
 
 The expected code length is ln (theta+1)_(n-1) less two expectations: of the product of theta + kd over the blocks,
-by the law of K_n (`skmfast.sources.element_counts`), and of the product of (1-d)_(size-1) over the blocks,
-
-    sum over m of E[K_{n,m}] ln (1-d)_(m-1).
-
-Terms of that sum with m or n - m below a few thousand are added one by one. Between, the terms are smooth, and
-the midpoint formula of Euler and Maclaurin makes an integral of them, by Gauss's rule on panels of
-ln(m / (n - m)).
+by the law of K_n (`skmfast.sources.element_counts`), and of the product of (1-d)_(size-1) over the blocks, the
+sum over m of E[K_{n,m}] ln (1-d)_(m-1) (`skmfast.sources.smooth_sums`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from skmfast.sources.element_counts import element_count_law
 from skmfast.sources.gamma_ratios import Array, log_gamma_ratio, sum_log_steps
 from skmfast.sources.partition import check_draws, check_pitman_yor, log_expected_elements_seen
-
-# Smaller blocks, and blocks that leave out fewer draws, are summed one by one: the next term that Euler and
-# Maclaurin's formula would have is below 7/5760 of this to the power -4.
-_ONE_BY_ONE = 4096
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+from skmfast.sources.smooth_sums import sum_over_splits
 
 
 def partition_entropy_bits(num_draws: npt.ArrayLike, discount: float, concentration: float) -> Array:
@@ -62,7 +53,7 @@ def _entropy(n: float, d: float, theta: float) -> float:
     return (seated - opened - joined) / math.log(2)
 
 
-def mean_over_sizes(function: object, n: float, d: float, theta: float) -> float:
+def mean_over_sizes(function: Callable[[Array], Array], n: float, d: float, theta: float) -> float:
     """E[sum over the blocks of function(size)], for a function that is smooth on the scale of its argument.
 
     Parameters
@@ -73,19 +64,7 @@ def mean_over_sizes(function: object, n: float, d: float, theta: float) -> float
         Draws, discount and concentration.
     """
 
-    def term(m: Array) -> Array:
-        return np.exp(log_expected_elements_seen(np.asarray(n), m, d, theta)) * function(m)  # type: ignore[operator]
+    def term(m: Array, rest: Array) -> Array:
+        return np.asarray(np.exp(log_expected_elements_seen(m, rest, d, theta)) * function(m))
 
-    if n <= 4 * _ONE_BY_ONE:
-        return float(term(np.arange(1.0, n + 1)).sum())
-    ends = np.arange(1.0, _ONE_BY_ONE)
-    total = math.fsum(term(ends)) + math.fsum(term(n - ends + 1))
-    low, high = float(_ONE_BY_ONE), n - _ONE_BY_ONE + 1
-    edge = special.logit(np.array([low - 0.5, high + 0.5]) / n)
-    panels = np.linspace(edge[0], edge[1], 2 + int((edge[1] - edge[0]) / 1.2))
-    half = np.diff(panels)[:, None] / 2
-    share = (panels[:-1] + panels[1:])[:, None] / 2 + half * _NODES
-    slope = n * special.expit(share) * special.expit(-share)
-    total += math.fsum((half * _WEIGHTS * slope * term(n * special.expit(share))).ravel())
-    slopes = np.diff(term(np.array([low - 1, low, high, high + 1])))
-    return total - float(slopes[2] - slopes[0]) / 24
+    return sum_over_splits(term, n, first=1)

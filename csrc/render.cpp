@@ -1,0 +1,631 @@
+// Drawing and writing sentences; skm/render.hpp says what they are.
+#include "skm/render.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "simd/philox.hpp"
+#include "skm/parallel.hpp"
+
+namespace skm {
+namespace {
+
+// A span is copied in steps of fixed size; what is written too much is overwritten by what follows, and near
+// the end of a range no more than is due is written.
+constexpr std::size_t kTextStep = 32;
+constexpr std::size_t kTokenStep = 8;
+constexpr std::size_t kPadding = 64;
+// Parts, and slots among them, come in full groups, so that loops over them have few different lengths.
+constexpr std::size_t kGroup = 8;
+constexpr std::size_t kSlotGroup = 4;
+// Contents lie at random places in memory: they are fetched this many sentences ahead.
+constexpr std::size_t kAhead = 24;
+// Sentences for which a thread is worth starting.
+constexpr std::size_t kGrain = 4096;
+
+constexpr double kTwo53 = 0x1p53;
+
+__extension__ typedef unsigned __int128 uint128;
+
+std::size_t high_product(std::uint64_t bits, std::size_t count) noexcept {
+  return static_cast<std::size_t>((static_cast<uint128>(bits) * count) >> 64);
+}
+
+std::uint64_t packed(std::uint64_t text, std::uint64_t tokens) { return text | tokens << 32; }
+
+/// Where offsets are wrong as offsets of something of `size`.
+RenderFault check_offsets(const char* name, std::span<const std::uint32_t> offsets, std::size_t size) {
+  if (offsets.empty()) return {name, 0, "is missing: offsets need at least one entry"};
+  if (offsets.front() != 0) return {name, 0, "is not 0"};
+  for (std::size_t i = 1; i < offsets.size(); ++i)
+    if (offsets[i] < offsets[i - 1]) return {name, i, "is less than the one before it"};
+  if (offsets.back() != size) return {name, offsets.size() - 1, "is not the size of what it points into"};
+  return {};
+}
+
+RenderFault check_pieces(const RenderPlan& plan) {
+  if (RenderFault fault =
+          check_offsets("piece_byte_offsets", plan.piece_byte_offsets, plan.piece_bytes.size());
+      fault.array)
+    return fault;
+  if (RenderFault fault =
+          check_offsets("piece_token_offsets", plan.piece_token_offsets, plan.piece_tokens.size());
+      fault.array)
+    return fault;
+  if (plan.piece_token_offsets.size() != plan.piece_byte_offsets.size())
+    return {"piece_token_offsets", plan.piece_token_offsets.size(),
+            "is where it ends: not one entry a piece"};
+  if (plan.vocabulary_size > std::uint64_t{1} << 32) return {"vocabulary_size", 0, "is more than 2^32"};
+  for (std::size_t p = 0; p + 1 < plan.piece_byte_offsets.size(); ++p) {
+    if (plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p] > kMaxPieceSize)
+      return {"piece_byte_offsets", p, "begins a piece of more than 65,535 bytes"};
+    if (plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p] > kMaxPieceSize)
+      return {"piece_token_offsets", p, "begins a piece of more than 65,535 tokens"};
+  }
+  for (std::size_t i = 0; i < plan.piece_tokens.size(); ++i)
+    if (plan.piece_tokens[i] >= plan.vocabulary_size) return {"piece_tokens", i, "is not in the vocabulary"};
+  if (plan.end_piece >= plan.piece_byte_offsets.size() - 1) return {"end_piece", 0, "is no piece"};
+  return {};
+}
+
+RenderFault check_fields(const RenderPlan& plan) {
+  if (plan.field_sizes.empty()) return {"field_sizes", 0, "is missing: contents need at least one field"};
+  if (plan.field_sizes.size() >= std::numeric_limits<std::uint16_t>::max())
+    return {"field_sizes", plan.field_sizes.size(), "is too many fields"};
+  for (std::size_t f = 0; f < plan.field_sizes.size(); ++f)
+    if (plan.field_sizes[f] == 0 || plan.field_sizes[f] > 1u << 16)
+      return {"field_sizes", f, "is not from 1 to 2^16"};
+  if (plan.kind_field < -1 ||
+      (plan.kind_field >= 0 && static_cast<std::size_t>(plan.kind_field) >= plan.field_sizes.size()))
+    return {"kind_field", 0, "is no field"};
+  return {};
+}
+
+RenderFault check_parts(const RenderPlan& plan) {
+  const std::size_t pieces = plan.piece_byte_offsets.size() - 1;
+  if (plan.part_field.size() != plan.part_piece.size())
+    return {"part_field", plan.part_field.size(), "is where it ends: not one entry a part"};
+  if (plan.part_label.size() != plan.part_piece.size())
+    return {"part_label", plan.part_label.size(), "is where it ends: not one entry a part"};
+  for (std::size_t q = 0; q < plan.part_piece.size(); ++q) {
+    const std::int32_t field = plan.part_field[q];
+    if (field < -1 || (field >= 0 && static_cast<std::size_t>(field) >= plan.field_sizes.size()))
+      return {"part_field", q, "is no field"};
+    const std::size_t values = field < 0 ? 1 : plan.field_sizes[static_cast<std::size_t>(field)];
+    if (plan.part_piece[q] >= pieces || pieces - plan.part_piece[q] < values)
+      return {"part_piece", q, "leads to pieces that do not exist"};
+  }
+  return check_offsets("template_parts", plan.template_parts, plan.part_piece.size());
+}
+
+RenderFault check_probabilities(const RenderPlan& plan, std::size_t group) {
+  double sum = 0;
+  for (std::size_t c = plan.choice_offsets[group]; c < plan.choice_offsets[group + 1]; ++c) {
+    const double probability = plan.choice_probability[c];
+    if (!(probability >= 0 && probability <= 1)) return {"choice_probability", c, "is not from 0 to 1"};
+    sum += probability;
+  }
+  if (std::fabs(sum - 1) > 1e-6)
+    return {"choice_probability", plan.choice_offsets[group], "begins probabilities that do not sum to 1"};
+  return {};
+}
+
+RenderFault check_choices(const RenderPlan& plan) {
+  if (plan.kinds == 0 || plan.kinds > 1u << 16) return {"kinds", 0, "is not from 1 to 2^16"};
+  if (RenderFault fault =
+          check_offsets("choice_offsets", plan.choice_offsets, plan.choice_probability.size());
+      fault.array)
+    return fault;
+  const std::size_t groups = plan.choice_offsets.size() - 1;
+  if (plan.attributes == 0 || plan.attributes > kMaxAttributes)
+    return {"attributes", 0, "is not from 1 to 64"};
+  if (groups != std::size_t{plan.kinds} * plan.attributes)
+    return {"choice_offsets", groups, "is where it ends: not one entry for each kind and attribute"};
+  if (plan.statements == 0 || plan.statements > plan.attributes)
+    return {"statements", 0, "is not from 1 to the number of attributes"};
+  if (plan.choice_probability.size() > (plan.template_parts.size() - 1) / 2)
+    return {"template_parts", plan.template_parts.size(), "is where it ends: not two forms for every choice"};
+  for (std::size_t group = 0; group < groups; ++group) {
+    const std::size_t templates = plan.choice_offsets[group + 1] - plan.choice_offsets[group];
+    if (templates == 0) return {"choice_offsets", group, "begins an attribute without templates"};
+    if (templates > 1u << 15) return {"choice_offsets", group, "begins more than 2^15 templates"};
+    if (RenderFault fault = check_probabilities(plan, group); fault.array) return fault;
+  }
+  return {};
+}
+
+struct Longest {
+  std::uint64_t text = 0, tokens = 0;
+};
+
+/// The most that a part can add: of a slot, over all values of its field.
+Longest longest_part(const RenderPlan& plan, std::uint32_t piece, std::int32_t field) {
+  const std::size_t values = field < 0 ? 1 : plan.field_sizes[static_cast<std::size_t>(field)];
+  Longest most;
+  for (std::size_t p = piece; p < piece + values; ++p) {
+    const std::uint64_t text = plan.piece_byte_offsets[p + 1] - plan.piece_byte_offsets[p];
+    const std::uint64_t tokens = plan.piece_token_offsets[p + 1] - plan.piece_token_offsets[p];
+    most = {std::max(most.text, text), std::max(most.tokens, tokens)};
+  }
+  return most;
+}
+
+/// Bounds the longest sentence, so that sizes fit the halves of one 64-bit number.
+RenderFault check_sizes(const RenderPlan& plan) {
+  std::map<std::pair<std::uint32_t, std::int32_t>, Longest> known;
+  std::uint64_t longest = 0;
+  for (std::size_t t = 0; t + 1 < plan.template_parts.size(); ++t) {
+    Longest sum;
+    for (std::size_t q = plan.template_parts[t]; q < plan.template_parts[t + 1]; ++q) {
+      const auto [found, added] = known.try_emplace({plan.part_piece[q], plan.part_field[q]});
+      if (added) found->second = longest_part(plan, plan.part_piece[q], plan.part_field[q]);
+      sum = {sum.text + found->second.text, sum.tokens + found->second.tokens};
+      if (std::max(sum.text, sum.tokens) > kMaxSentenceSize)
+        return {"template_parts", t, "begins a template that is too long"};
+    }
+    longest = std::max({longest, sum.text, sum.tokens});
+  }
+  const Longest end = longest_part(plan, plan.end_piece, -1);
+  if (longest * plan.statements + std::max(end.text, end.tokens) > kMaxSentenceSize)
+    return {"statements", 0, "makes sentences that are too long"};
+  return {};
+}
+
+}  // namespace
+
+RenderFault check_plan(const RenderPlan& plan) {
+  for (auto* check : {check_pieces, check_fields, check_parts, check_choices, check_sizes})
+    if (RenderFault fault = check(plan); fault.array) return fault;
+  return {};
+}
+
+// ---- compiling ---------------------------------------------------------------------------------------
+
+/// Lays the templates out as spans: literals that stand side by side become one, and are cut into steps.
+class Renderer::Compiler {
+ public:
+  Compiler(const RenderPlan& plan, Renderer& out) : plan_(plan), out_(out) {}
+
+  void run() {
+    text_of(plan_);
+    empty_ = {span(0, 0, 0, 0, 0), zero_column()};
+    const std::size_t templates = plan_.choice_probability.size();
+    for (std::size_t id = 0; id < templates; ++id)
+      for (std::size_t place = 0; place < out_.places_; ++place)
+        compile(2 * id + (place > 0), place + 1 == out_.places_);
+    const std::size_t end = plan_.end_piece;
+    out_.end_size_ = packed(text_size(end), num_tokens(end));
+    out_.text_.resize(out_.text_.size() + kPadding);
+    tokens_.resize(tokens_.size() + kPadding);
+    if (plan_.vocabulary_size <= 1u << 16)
+      out_.tokens16_.assign(tokens_.begin(), tokens_.end());
+    else
+      out_.tokens32_ = std::move(tokens_);
+  }
+
+ private:
+  std::uint32_t zero_column() const { return static_cast<std::uint32_t>(plan_.field_sizes.size()); }
+  std::uint32_t text_size(std::size_t piece) const {
+    return plan_.piece_byte_offsets[piece + 1] - plan_.piece_byte_offsets[piece];
+  }
+  std::uint32_t num_tokens(std::size_t piece) const {
+    return plan_.piece_token_offsets[piece + 1] - plan_.piece_token_offsets[piece];
+  }
+
+  void text_of(const RenderPlan& plan) {
+    out_.text_.assign(plan.piece_bytes.begin(), plan.piece_bytes.end());
+    tokens_.assign(plan.piece_tokens.begin(), plan.piece_tokens.end());
+  }
+
+  std::uint32_t span(std::size_t text, std::size_t tokens, std::size_t size, std::size_t count,
+                     std::uint8_t label) {
+    out_.spans_.push_back({static_cast<std::uint32_t>(text), static_cast<std::uint32_t>(tokens),
+                           static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(count), label});
+    out_.span_sizes_.push_back(packed(size, count));
+    return static_cast<std::uint32_t>(out_.spans_.size() - 1);
+  }
+
+  /// Spans of all values of a field, one run for each place they are used with.
+  Part slot(std::size_t piece, std::size_t field, std::uint8_t label) {
+    const auto [found, added] = slots_.try_emplace({piece, field, label}, 0);
+    if (added) {
+      found->second = static_cast<std::uint32_t>(out_.spans_.size());
+      for (std::size_t p = piece; p < piece + plan_.field_sizes[field]; ++p)
+        span(plan_.piece_byte_offsets[p], plan_.piece_token_offsets[p], text_size(p), num_tokens(p), label);
+    }
+    return {found->second, static_cast<std::uint32_t>(field)};
+  }
+
+  void compile(std::size_t compiled, bool last) {
+    parts_.clear();
+    template_ = {};
+    template_.slots = static_cast<std::uint32_t>(out_.slots_.size());
+    for (std::size_t q = plan_.template_parts[compiled]; q < plan_.template_parts[compiled + 1]; ++q) {
+      const std::int32_t field = plan_.part_field[q];
+      if (field < 0) {
+        add_literal(plan_.part_piece[q], plan_.part_label[q]);
+        template_.literal_size += packed(text_size(plan_.part_piece[q]), num_tokens(plan_.part_piece[q]));
+      } else {
+        finish_literal();
+        parts_.push_back(slot(plan_.part_piece[q], static_cast<std::size_t>(field), plan_.part_label[q]));
+        out_.slots_.push_back(parts_.back());
+        ++template_.num_slots;
+      }
+    }
+    if (last) add_literal(plan_.end_piece, 0);
+    finish_literal();
+    template_.parts = static_cast<std::uint32_t>(out_.parts_.size());
+    template_.num_parts = static_cast<std::uint32_t>(parts_.size());
+    out_.parts_.insert(out_.parts_.end(), parts_.begin(), parts_.end());
+    fill_group(out_.parts_, kGroup);
+    fill_group(out_.slots_, kSlotGroup);
+    out_.templates_.push_back(template_);
+  }
+
+  void fill_group(std::vector<Part>& parts, std::size_t group) const {
+    while (parts.size() % group != 0) parts.push_back(empty_);
+  }
+
+  void add_literal(std::size_t piece, std::uint8_t label) {
+    if (label != label_) finish_literal();
+    label_ = label;
+    literal_.append(reinterpret_cast<const char*>(plan_.piece_bytes.data()) + plan_.piece_byte_offsets[piece],
+                    text_size(piece));
+    literal_tokens_.insert(literal_tokens_.end(),
+                           plan_.piece_tokens.begin() + plan_.piece_token_offsets[piece],
+                           plan_.piece_tokens.begin() + plan_.piece_token_offsets[piece + 1]);
+  }
+
+  void finish_literal() {
+    if (literal_.empty() && literal_tokens_.empty()) return;
+    const auto [found, added] = literals_.try_emplace({literal_, literal_tokens_, label_});
+    if (added) {
+      found->second.first = static_cast<std::uint32_t>(out_.spans_.size());
+      found->second.second = cut_literal();
+    }
+    for (std::uint32_t i = 0; i < found->second.second; ++i)
+      parts_.push_back({found->second.first + i, zero_column()});
+    literal_.clear();
+    literal_tokens_.clear();
+  }
+
+  /// Spans of no more than one step each; returns how many.
+  std::uint32_t cut_literal() {
+    const std::size_t text = out_.text_.size(), tokens = tokens_.size();
+    out_.text_.insert(out_.text_.end(), literal_.begin(), literal_.end());
+    tokens_.insert(tokens_.end(), literal_tokens_.begin(), literal_tokens_.end());
+    const std::size_t size = literal_.size(), count = literal_tokens_.size();
+    std::uint32_t spans = 0;
+    for (std::size_t step = 0; step * kTextStep < size || step * kTokenStep < count; ++step, ++spans) {
+      const std::size_t byte = std::min(step * kTextStep, size), token = std::min(step * kTokenStep, count);
+      span(text + byte, tokens + token, std::min(kTextStep, size - byte), std::min(kTokenStep, count - token),
+           label_);
+    }
+    return spans;
+  }
+
+  const RenderPlan& plan_;
+  Renderer& out_;
+  Part empty_{};
+  std::vector<std::uint32_t> tokens_;
+  std::map<std::tuple<std::size_t, std::size_t, std::uint8_t>, std::uint32_t> slots_;
+  std::map<std::tuple<std::string, std::vector<std::uint32_t>, std::uint8_t>,
+           std::pair<std::uint32_t, std::uint32_t>>
+      literals_;
+  std::vector<Part> parts_;
+  Template template_{};
+  std::string literal_;
+  std::vector<std::uint32_t> literal_tokens_;
+  std::uint8_t label_ = 0;
+};
+
+Renderer::Renderer(const RenderPlan& plan)
+    : field_sizes_(plan.field_sizes.begin(), plan.field_sizes.end()),
+      // One column that is always 0, and rows that lie in as few cache lines as they can.
+      row_width_((field_sizes_.size() + 1 + 7) / 8 * 8),
+      attributes_(plan.attributes),
+      statements_(plan.statements),
+      places_(std::min<std::size_t>(plan.statements, 3)),
+      fixed_order_(plan.fixed_order) {
+  Compiler(plan, *this).run();
+  compile_choices(plan);
+}
+
+void Renderer::compile_choices(const RenderPlan& plan) {
+  kind_column_ = static_cast<std::uint16_t>(plan.kind_field < 0 ? field_sizes_.size() : plan.kind_field);
+  const std::size_t values = plan.kind_field < 0 ? 1 : field_sizes_[kind_column_];
+  for (std::size_t value = 0; value < values; ++value)
+    kind_of_value_.push_back(static_cast<std::uint16_t>(value % plan.kinds));
+  for (std::size_t group = 0; group + 1 < plan.choice_offsets.size(); ++group) {
+    const std::uint32_t begin = plan.choice_offsets[group];
+    const std::uint32_t templates = plan.choice_offsets[group + 1] - begin;
+    // Four guide entries a template leave few steps to walk.
+    const std::uint32_t bits = static_cast<std::uint32_t>(std::bit_width(4u * templates));
+    choices_.push_back({static_cast<std::uint32_t>(guides_.size()), 53 - bits, begin});
+    double sum = 0;
+    for (std::uint32_t r = 0; r < templates; ++r) {
+      sum += plan.choice_probability[begin + r];
+      const double threshold = std::ceil(sum * kTwo53);
+      thresholds_.push_back(r + 1 == templates ? ~std::uint64_t{0} : static_cast<std::uint64_t>(threshold));
+    }
+    std::uint32_t r = 0;
+    for (std::uint64_t g = 0; g < std::uint64_t{1} << bits; ++g) {
+      while (g << (53 - bits) >= thresholds_[begin + r]) ++r;
+      guides_.push_back(static_cast<std::uint16_t>(r));
+    }
+  }
+}
+
+ContentsFault Renderer::append_contents(std::span<const std::uint16_t> rows) {
+  const std::size_t fields = num_fields();
+  const std::size_t count = rows.size() / fields;
+  for (std::size_t row = 0; row < count; ++row)
+    for (std::size_t f = 0; f < fields; ++f)
+      if (rows[row * fields + f] >= field_sizes_[f]) return {row, f};
+  const std::size_t needed = (num_elements_ + count) * row_width_;
+  if (needed > contents_.capacity()) contents_.reserve(std::max(needed, contents_.capacity() * 2));
+  contents_.resize(needed);
+  for (std::size_t row = 0; row < count; ++row)
+    std::copy_n(rows.data() + row * fields, fields, contents_.data() + (num_elements_ + row) * row_width_);
+  num_elements_ += count;
+  return {count, 0};
+}
+
+// ---- drawing -----------------------------------------------------------------------------------------
+
+/// The random words of some sentences in a row, made for all of them at once.
+class Renderer::SentenceWords {
+ public:
+  static constexpr std::size_t kMaxDraws = 2 * kMaxAttributes;
+  static constexpr std::size_t kTile = 64;
+
+  SentenceWords(std::uint64_t key, std::size_t draws) noexcept : key_(key), blocks_((draws + 1) / 2) {}
+
+  /// Makes those of `count` <= kTile sentences.
+  void fill(std::uint64_t first, std::size_t count) noexcept {
+    kernels_.words(key_, 2 * first, 2 * count, words_[0]);
+    if (blocks_ == 1) return;
+    for (std::size_t w = 0; w < 2 * count; ++w) index_[w] = 2 * first + w;
+    for (std::size_t attempt = 1; attempt < blocks_; ++attempt)
+      kernels_.words_at(key_, index_, 2 * count, attempt, words_[attempt]);
+  }
+  /// Word `draw` of Draw(key, first + t).
+  std::uint64_t word(std::size_t t, std::size_t draw) const noexcept {
+    return words_[draw / 2][2 * t + draw % 2];
+  }
+
+ private:
+  static_assert(2 * kTile % kIndexPadding == 0);
+  const PhiloxKernels& kernels_ = philox_kernels();
+  std::uint64_t key_;
+  std::size_t blocks_;
+  std::uint64_t index_[2 * kTile];
+  std::uint64_t words_[kMaxDraws / 2][2 * kTile];
+};
+
+void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
+                          std::uint64_t first, std::uint64_t key, std::uint16_t* choices,
+                          std::uint64_t* text_offsets, std::uint64_t* token_offsets) const noexcept {
+  SentenceWords words(key, statements_ * (fixed_order_ ? 1 : 2));
+  std::uint64_t text = 0, tokens = 0;
+  for (std::size_t tile = begin; tile < end; tile += SentenceWords::kTile) {
+    const std::size_t count = std::min(SentenceWords::kTile, end - tile);
+    words.fill(first + tile, count);
+    for (std::size_t t = 0; t < count; ++t) {
+      const std::size_t i = tile + t;
+      if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
+      const std::uint64_t size = draw_sentence(row_of(elements[i]), words, t, choices);
+      choices += 2 * statements_;
+      text += static_cast<std::uint32_t>(size);
+      tokens += size >> 32;
+      text_offsets[i + 1] = text;
+      token_offsets[i + 1] = tokens;
+    }
+  }
+}
+
+/// Draws sentence t of `words`; returns its size, text in the low half and tokens in the high half.
+inline std::uint64_t Renderer::draw_sentence(const std::uint16_t* row, const SentenceWords& words,
+                                             std::size_t t, std::uint16_t* choices) const noexcept {
+  const std::size_t kind = kind_of_value_[row[kind_column_]];
+  std::uint8_t left[kMaxAttributes];
+  if (statements_ > 1) std::iota(left, left + kMaxAttributes, std::uint8_t{0});
+  std::uint64_t size = end_size_;
+  for (std::size_t j = 0, used = 0; j < statements_; ++j) {
+    std::size_t attribute = j;
+    if (!fixed_order_) {
+      const std::size_t last = attributes_ - 1 - j;
+      attribute = high_product(words.word(t, used++), last + 1);
+      if (statements_ > 1) attribute = std::exchange(left[attribute], left[last]);
+    }
+    const Choice& choice = choices_[kind * attributes_ + attribute];
+    const std::uint64_t u = words.word(t, used++) >> 11;
+    const std::uint64_t* thresholds = thresholds_.data() + choice.templates;
+    std::size_t r = guides_[choice.guide + (u >> choice.shift)];
+    // Seldom more than one step, and the first without a branch.
+    r += u >= thresholds[r];
+    while (u >= thresholds[r]) ++r;
+    size += size_of(templates_[(choice.templates + r) * places_ + place_of(j)], row);
+    choices[2 * j] = static_cast<std::uint16_t>(attribute);
+    choices[2 * j + 1] = static_cast<std::uint16_t>(r);
+  }
+  return size;
+}
+
+inline std::uint64_t Renderer::size_of(const Template& chosen, const std::uint16_t* row) const noexcept {
+  std::uint64_t size = chosen.literal_size;
+  const Part* slot = slots_.data() + chosen.slots;
+  for (const Part* stop = slot + chosen.num_slots; slot < stop; slot += kSlotGroup)
+    for (std::size_t g = 0; g < kSlotGroup; ++g) size += span_sizes_[slot[g].first + row[slot[g].column]];
+  return size;
+}
+
+std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_t first, std::uint64_t key,
+                           std::uint16_t* choices, std::uint64_t* text_offsets, std::uint64_t* token_offsets,
+                           unsigned threads) const {
+  const std::size_t count = elements.size();
+  for (std::size_t i = 0; i < count; ++i)
+    if (elements[i] >= num_elements_) return i;
+  text_offsets[0] = 0;
+  token_offsets[0] = 0;
+  const std::size_t parts = part_count(count, kGrain, threads);
+  std::vector<std::size_t> ends(parts);
+  parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
+    ends[part] = end;
+    draw_range(elements, begin, end, first, key, choices + begin * 2 * statements_, text_offsets,
+               token_offsets);
+  });
+  // Each part has counted from 0: what the parts before it hold is added.
+  std::vector<std::uint64_t> text_before(parts), tokens_before(parts);
+  for (std::size_t part = 1; part < parts; ++part) {
+    text_before[part] = text_before[part - 1] + text_offsets[ends[part - 1]];
+    tokens_before[part] = tokens_before[part - 1] + token_offsets[ends[part - 1]];
+  }
+  parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
+    if (part == 0) return;
+    for (std::size_t i = begin; i < end; ++i) {
+      text_offsets[i + 1] += text_before[part];
+      token_offsets[i + 1] += tokens_before[part];
+    }
+  });
+  return count;
+}
+
+// ---- writing -----------------------------------------------------------------------------------------
+
+/// Collects the numbers of spans and then copies them all: a loop whose branches are always the same,
+/// however the templates vary. Not exact: up to a step too much is written behind the last span.
+template <bool kExact, class Token>
+class Renderer::Writer {
+ public:
+  Writer(const Renderer& renderer, std::uint8_t* text, Token* tokens, std::uint8_t* labels) noexcept
+      : spans_(renderer.spans_.data()),
+        text_arena_(renderer.text_.data()),
+        text_(text),
+        tokens_(tokens),
+        labels_(labels) {
+    if constexpr (sizeof(Token) == 2)
+      token_arena_ = renderer.tokens16_.data();
+    else
+      token_arena_ = renderer.tokens32_.data();
+  }
+
+  /// Up to kGroup parts; all kGroup are read.
+  void add(const Part* parts, std::size_t count, const std::uint16_t* row) noexcept {
+    if (size_ + kGroup > kCapacity) flush();
+    for (std::size_t g = 0; g < kGroup; ++g) list_[size_ + g] = parts[g].first + row[parts[g].column];
+    size_ += count;
+  }
+
+  void flush() noexcept {
+    std::uint8_t* text = text_;
+    Token* tokens = tokens_;
+    std::uint8_t* labels = labels_;
+    for (std::size_t i = 0; i < size_; ++i) {
+      const Span span = spans_[list_[i]];
+      copy(text_arena_ + span.text_begin, span.text_size, text);
+      copy_tokens(token_arena_ + span.token_begin, span.num_tokens, span.label, tokens, labels);
+      text += span.text_size;
+      tokens += span.num_tokens;
+      labels += span.num_tokens;
+    }
+    text_ = text;
+    tokens_ = tokens;
+    labels_ = labels;
+    size_ = 0;
+  }
+
+ private:
+  static void copy(const std::uint8_t* from, std::size_t size, std::uint8_t* to) noexcept {
+    if constexpr (kExact) {
+      std::memcpy(to, from, size);
+    } else {
+      std::memcpy(to, from, kTextStep);
+      for (std::size_t done = kTextStep; done < size; done += kTextStep) [[unlikely]]
+        std::memcpy(to + done, from + done, kTextStep);
+    }
+  }
+  static void copy_tokens(const Token* from, std::size_t count, std::uint8_t label, Token* to,
+                          std::uint8_t* labels) noexcept {
+    if constexpr (kExact) {
+      std::memcpy(to, from, count * sizeof(Token));
+      std::memset(labels, label, count);
+    } else {
+      std::memcpy(to, from, kTokenStep * sizeof(Token));
+      std::memset(labels, label, kTokenStep);
+      for (std::size_t done = kTokenStep; done < count; done += kTokenStep) [[unlikely]] {
+        std::memcpy(to + done, from + done, kTokenStep * sizeof(Token));
+        std::memset(labels + done, label, kTokenStep);
+      }
+    }
+  }
+
+  static constexpr std::size_t kCapacity = 1024;
+  const Span* spans_;
+  const std::uint8_t* text_arena_;
+  const Token* token_arena_;
+  std::uint8_t* text_;
+  Token* tokens_;
+  std::uint8_t* labels_;
+  std::size_t size_ = 0;
+  std::uint32_t list_[kCapacity];
+};
+
+template <bool kExact, class Token>
+void Renderer::write_sentences(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
+                               std::size_t begin, std::size_t end, Writer<kExact, Token> out) const noexcept {
+  choices += begin * 2 * statements_;
+  for (std::size_t i = begin; i < end; ++i) {
+    if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
+    const std::uint16_t* row = row_of(elements[i]);
+    const std::size_t kind = kind_of_value_[row[kind_column_]];
+    for (std::size_t j = 0; j < statements_; ++j, choices += 2) {
+      const std::size_t id = choices_[kind * attributes_ + choices[0]].templates + choices[1];
+      const Template& chosen = templates_[id * places_ + place_of(j)];
+      const Part* part = parts_.data() + chosen.parts;
+      for (std::size_t left = chosen.num_parts; left > 0; part += kGroup) {
+        const std::size_t count = std::min(left, kGroup);
+        out.add(part, count, row);
+        left -= count;
+      }
+    }
+  }
+  out.flush();
+}
+
+template <class Token>
+void Renderer::write(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
+                     const std::uint64_t* text_offsets, const std::uint64_t* token_offsets,
+                     std::uint8_t* text, Token* tokens, std::uint8_t* labels, unsigned threads) const {
+  const std::size_t parts = part_count(elements.size(), kGrain, threads);
+  parallel_ranges(elements.size(), parts, [&](std::size_t, std::size_t begin, std::size_t end) {
+    // Behind `exact` a step too much could reach what belongs to another thread, or to nobody.
+    std::size_t exact = end;
+    while (exact > begin && (text_offsets[end] - text_offsets[exact] < kTextStep ||
+                             token_offsets[end] - token_offsets[exact] < kTokenStep))
+      --exact;
+    const auto at = [&]<bool kExact>(std::size_t i) {
+      return Writer<kExact, Token>(*this, text + text_offsets[i], tokens + token_offsets[i],
+                                   labels + token_offsets[i]);
+    };
+    write_sentences(elements, choices, begin, exact, at.template operator()<false>(begin));
+    write_sentences(elements, choices, exact, end, at.template operator()<true>(exact));
+  });
+}
+
+template void Renderer::write(std::span<const std::uint32_t>, const std::uint16_t*, const std::uint64_t*,
+                              const std::uint64_t*, std::uint8_t*, std::uint16_t*, std::uint8_t*,
+                              unsigned) const;
+template void Renderer::write(std::span<const std::uint32_t>, const std::uint16_t*, const std::uint64_t*,
+                              const std::uint64_t*, std::uint8_t*, std::uint32_t*, std::uint8_t*,
+                              unsigned) const;
+
+}  // namespace skm

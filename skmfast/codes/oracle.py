@@ -1,0 +1,91 @@
+"""Oracle: the code of one who knows the source's parameters: frequencies, contents and template probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skmfast.codes.base import describe
+from skmfast.codes.knowledge import (
+    KnowledgeCode,
+    KnowledgeCounts,
+    KnowledgeLengths,
+    SentenceBits,
+    kinds_of,
+    statements_of,
+)
+from skmfast.corpora.labelled import LabelledCorpus
+from skmfast.sources.syntax_knowledge import SyntaxKnowledge
+
+
+class Oracle(KnowledgeCode):
+    """A sentence about element k costs -log2 p_k, and its syntax -log2 of its probability under the true phi.
+
+    No code is shorter on average over corpora with the same parameters: this is the entropy of the corpus that
+    a learner cannot go below, however much it reads. Contents cost nothing.
+
+    Parameters
+    ----------
+    source : SyntaxKnowledge, optional
+        What corpora are from; by default what each corpus says of itself.
+
+    Raises
+    ------
+    TypeError
+        If ``source`` is none, or its syntax is not `TemplateSyntax`.
+
+    Examples
+    --------
+    >>> from skmfast.sources.example import small_example
+    >>> from skmfast.sources.generate import sample
+    >>> source = small_example()
+    >>> corpus = sample(source, 1000, seed=1)
+    >>> lengths = Oracle(source).of_corpus(corpus, per_sentence=True)
+    >>> bool(np.isclose(lengths.bits, lengths.per_sentence.total.sum(), rtol=1e-12)), lengths.content_bits
+    (True, 0.0)
+    """
+
+    name = "oracle"
+
+    def of_corpus(self, corpus: LabelledCorpus, *, per_sentence: bool = False) -> KnowledgeLengths:
+        """Code length of a labelled corpus; see `KnowledgeCode.of_corpus`."""
+        source = self.source_of(corpus)
+        each = self._per_sentence(source, corpus) if per_sentence else None
+        return self._lengths(source, self.count(corpus), corpus.text.size, each)
+
+    def lengths_from(self, counts: KnowledgeCounts) -> KnowledgeLengths:
+        """Code length of any sentences with these counts.
+
+        Raises
+        ------
+        ValueError
+            If the code was made without a source: counts do not say theirs.
+        """
+        if self._source is None:
+            raise ValueError("counts do not say their source: make the code with it")
+        return self._lengths(self._source, counts, 0, None)
+
+    def _lengths(
+        self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None
+    ) -> KnowledgeLengths:
+        syntax = source.syntax
+        return KnowledgeLengths(
+            partition_bits=float(-(counts.counts @ np.log2(counts.frequencies))),
+            content_bits=0.0,
+            syntax_bits=counts.num_sentences * syntax.choice_bits
+            + syntax.oracle_bits(counts.templates, syntax.probabilities(counts.seed)),
+            num_sentences=counts.num_sentences,
+            num_bytes=num_bytes,
+            per_sentence=each,
+            metadata=describe(self, per_document=False),
+        )
+
+    def _per_sentence(self, source: SyntaxKnowledge, corpus: LabelledCorpus) -> SentenceBits:
+        attributes, templates = statements_of(source, corpus)
+        elements = np.asarray(corpus.elements).astype(np.int64)
+        phi = source.syntax.probabilities(corpus.seed)
+        with np.errstate(divide="ignore"):
+            bits = -np.log2(phi)
+        kinds = kinds_of(source, corpus, elements)
+        syntax = bits[kinds[:, None], attributes, templates].sum(axis=1) + source.syntax.choice_bits
+        partition = -np.log2(corpus.frequencies)[elements]
+        return SentenceBits(partition, np.zeros(elements.size), syntax)

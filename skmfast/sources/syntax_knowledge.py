@@ -1,0 +1,175 @@
+"""SyntaxKnowledge: how often elements come, what there is to know of them, and how it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skmfast.sources.compiler import all_texts, check_templates, render_plan
+from skmfast.sources.contents import Contents
+from skmfast.sources.frequencies import Frequencies, frequencies_from_dict
+from skmfast.sources.templates import TemplateSyntax
+from skmfast.sources.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from skmfast.sources.plan import RenderPlan
+
+TOKENS = ("words", "bytes")
+
+
+class SyntaxKnowledge:
+    """The Syntax-Knowledge model of Pan, Wang and Li (arXiv 2504.09597).
+
+    A sentence's element is drawn by its frequency, and the syntax says some of the element's contents. All
+    that is random follows from one seed; see `streams`.
+
+    Parameters
+    ----------
+    frequencies : Frequencies
+        `PitmanYor`, `Zipf` or `Uniform`.
+    contents : Contents
+        Fields and attributes.
+    syntax : TemplateSyntax
+        Templates for every attribute but the name.
+    questions : mapping from str to sequence of str, or None
+        Question-answer templates for the same attributes; see `questions`.
+    name : str
+        What reports call the source.
+
+    Raises
+    ------
+    ValueError
+        If the syntax does not fit the contents, or there are more elements than names.
+    """
+
+    def __init__(
+        self,
+        frequencies: Frequencies,
+        contents: Contents,
+        syntax: TemplateSyntax,
+        *,
+        questions: Mapping[str, Sequence[str]] | None = None,
+        name: str = "syntax-knowledge",
+    ) -> None:
+        self.frequencies = frequencies
+        self.contents = contents
+        stated = [attribute.name for attribute in contents.stated]
+        self.syntax = syntax.ordered(stated)
+        self.name = name
+        self._questions = None
+        if questions is not None:
+            self._questions = self._question_syntax(questions).ordered(stated)
+        self._check_kind_field()
+        number = frequencies.num_elements
+        if number is not None and number > contents.num_names:
+            raise ValueError(f"{number:,} elements; there are names for {contents.num_names:,}")
+        for checked in (self.syntax, self._questions):
+            if checked is not None:
+                check_templates(contents, checked)
+
+    def __repr__(self) -> str:
+        return f"<SyntaxKnowledge {self.name}: {self.frequencies!r}, {self.contents!r}, {self.syntax!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SyntaxKnowledge) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        return {
+            "source": "syntax-knowledge",
+            "version": 1,
+            "name": self.name,
+            "frequencies": self.frequencies.to_dict(),
+            "contents": self.contents.to_dict(),
+            "syntax": self.syntax.to_dict(),
+            "questions": None
+            if self._questions is None
+            else {attribute: list(texts) for attribute, texts in self._questions.templates.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> SyntaxKnowledge:
+        """The source that `to_dict` described.
+
+        Raises
+        ------
+        ValueError
+            If it is no such description.
+        """
+        if not isinstance(description, Mapping) or description.get("source") != "syntax-knowledge":
+            raise ValueError("not a description of a Syntax-Knowledge source")
+        if description.get("version") != 1:
+            raise ValueError(f"a source of version {description.get('version')}; 1 is known")
+        try:
+            return SyntaxKnowledge(
+                frequencies_from_dict(description["frequencies"]),
+                Contents.from_dict(description["contents"]),
+                TemplateSyntax.from_dict(description["syntax"]),
+                questions=description["questions"],
+                name=description["name"],
+            )
+        except KeyError as error:
+            raise ValueError(f"the description of the source lacks {error}") from None
+
+    @cached_property
+    def words(self) -> Vocabulary:
+        """The word vocabulary of all sentences, questions and answers included."""
+        texts = list(all_texts(self.contents, self.syntax))
+        if self._questions is not None:
+            texts.extend(all_texts(self.contents, self._questions))
+        return Vocabulary.of_texts(texts)
+
+    def vocabulary(self, tokens: str = "words") -> Vocabulary:
+        """The vocabulary of a corpus whose tokens are ``"words"`` or ``"bytes"``."""
+        if tokens not in TOKENS:
+            raise ValueError(f"tokens={tokens!r}: neither 'words' nor 'bytes'")
+        return self.words if tokens == "words" else Vocabulary.of_bytes()
+
+    def plan(self, seed: int, tokens: str = "words") -> RenderPlan:
+        """What the renderer needs; the template probabilities are drawn with ``seed``."""
+        probabilities = self.syntax.probabilities(seed)
+        return render_plan(self.contents, self.syntax, probabilities, self.vocabulary(tokens))
+
+    def kinds(self, values: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+        """Kind of each row of ``contents.values``, shape (n,)."""
+        if self.syntax.kinds == 1:
+            return np.zeros(len(values), dtype=np.int64)
+        place = self.contents.name_fields[-1]
+        if self.syntax.kind_field is not None:
+            place = self.contents.field_place(self.syntax.kind_field)
+        return values[:, place].astype(np.int64) % self.syntax.kinds
+
+    def questions(self, frequencies: Frequencies | None = None) -> SyntaxKnowledge:
+        """The same facts as questions with their answers, one to a sentence.
+
+        With the seed of a corpus it asks about that corpus's elements: contents depend on the seed alone.
+
+        Parameters
+        ----------
+        frequencies : Frequencies or None
+            How often each element is asked about; None for as often as it is stated.
+
+        Raises
+        ------
+        ValueError
+            If the source has no question templates.
+        """
+        if self._questions is None:
+            raise ValueError(f"source {self.name!r} has no question templates")
+        return SyntaxKnowledge(
+            frequencies or self.frequencies, self.contents, self._questions, name=f"{self.name}-questions"
+        )
+
+    def _question_syntax(self, questions: Mapping[str, Sequence[str]]) -> TemplateSyntax:
+        return TemplateSyntax(questions, kinds=self.syntax.kinds, kind_field=self.syntax.kind_field)
+
+    def _check_kind_field(self) -> None:
+        field = self.syntax.kind_field
+        if field is not None and self.contents.field_place(field) not in self.contents.name_fields:
+            raise ValueError(f"kind_field={field!r} is not a field of the name")
