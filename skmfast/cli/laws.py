@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from skmfast.laws.fit import PowerLaw
+    from skmfast.laws.power_law import PowerLaw
+    from skmfast.laws.spectrum import Spectrum
     from skmfast.laws.tables import Table
 
 laws = typer.Typer(
@@ -295,7 +296,8 @@ def zipf(
 ) -> None:
     """Zipf's law on files: the exponent by maximum likelihood, and what regression on ranks would say.
 
-    Also the share of the next tokens that will be new (Good-Turing).
+    Also the share of the next tokens that will be new (Good-Turing), and discount and concentration of the
+    Pitman-Yor process with the greatest likelihood.
     """
     import numpy as np
 
@@ -327,6 +329,7 @@ def zipf(
             }
         )
         unseen = unseen_mass(spectrum, level)
+        restaurant = _pitman_yor(spectrum)
         fitted[name] = {
             "tokens": spectrum.num_tokens,
             "different": spectrum.num_elements,
@@ -339,6 +342,8 @@ def zipf(
             "unseen": unseen.value,
             "unseen_low": unseen.low,
             "unseen_high": unseen.high,
+            "discount": restaurant[0],
+            "concentration": restaurant[1],
         }
     if parts:
         metadata = {"law": "zipf", "of": tokens, "level": level, "sources": fitted}
@@ -380,7 +385,7 @@ def fit(
 
     from skmfast.errors import CorpusError
     from skmfast.laws import measurements
-    from skmfast.laws.fit import fit as fit_law
+    from skmfast.laws.power_law import fit as fit_law
     from skmfast.laws.tables import Table
 
     _check_targets(out, plot)
@@ -515,6 +520,17 @@ def _streams(paths: list[str], tokens: str) -> tuple[dict[str, npt.NDArray[np.in
             text = b"\n".join(pieces)
             streams[source.name] = word_labels(text) if kind == "words" else byte_labels(text, length)
     return streams, failed
+
+
+def _pitman_yor(spectrum: Spectrum) -> tuple[float, float]:
+    """Discount and concentration of greatest likelihood; nan where it has no maximum."""
+    from skmfast.sources.partition_fit import fit_pitman_yor
+
+    try:
+        fitted = fit_pitman_yor(spectrum.sizes, spectrum.multiplicities)
+    except ValueError:
+        return float("nan"), float("nan")
+    return fitted.discount, fitted.concentration
 
 
 def _fitted_rows(law: PowerLaw) -> dict[str, dict[str, Any]]:

@@ -161,7 +161,7 @@ def _redundancy_panel(axes: Axes, theory: dict[str, Any], sample: dict[str, Any]
 
 
 def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None:
-    """Local exponents less 1 - d: the logarithm takes the knowledge's above it, the more so the less H0 is."""
+    """Local exponents less 1 - d: the logarithm takes the knowledge's above it, the more the less H0 is."""
     n = theory["num_sentences"]
     middle = np.sqrt(n[1:] * n[:-1])
     axes.axhspan(-0.03, 0.03, color=MUTED, alpha=0.12, linewidth=0, label="± 0.03")
