@@ -292,7 +292,7 @@ class Generator:
         Notes
         -----
         Rejection-inversion (Hoermann and Derflinger, ACM TOMACS 6(3), 1996). No probability is off by more
-        than about 2**-47 (1 + shift); ranks beyond 2**52 are multiples of powers of two.
+        than about 2**-44 (1 + shift); ranks beyond 2**52 are multiples of powers of two.
         """
         s, q, ranks = _zipf_parameters(exponent, shift, num_ranks)
         result = _target(size, dtype, out, _INTEGERS)
