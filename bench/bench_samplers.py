@@ -43,6 +43,8 @@ DRAWS = 1_000_000
 RANKS = 1_000_000
 CATEGORIES = 1_000_000
 EXPONENT = 1.5
+EXPONENTS = (0.5, 1.0, 1.1, EXPONENT, 3.0)
+OURS = ["random", "words", "integers 1000", "alias", *(f"zipf {exponent}" for exponent in EXPONENTS)]
 MULTIPLICATIONS = 9  # of 32 bits, for a word of 64
 # (ours, peer, how many times as fast)
 REQUIRED = [
@@ -59,13 +61,13 @@ Contender = Callable[[], Any]
 # ---- contenders ----------------------------------------------------------------------------------
 
 
-def weights() -> np.ndarray:
-    return 1 / np.arange(1.0, CATEGORIES + 1)
+def weights(categories: int) -> np.ndarray:
+    return 1 / np.arange(1.0, categories + 1)
 
 
-def ours(draws: int, threads: int = 1) -> dict[str, Contender]:
+def ours(draws: int, threads: int = 1, categories: int = CATEGORIES) -> dict[str, Contender]:
     generator = Generator(1)
-    table = AliasTable(weights())
+    table = AliasTable(weights(categories))
     reals, ranks, categories = np.empty(draws), np.empty(draws, np.int64), np.empty(draws, np.uint32)
     words = np.empty(draws, np.uint64)
     every: dict[str, Contender] = {
@@ -74,7 +76,7 @@ def ours(draws: int, threads: int = 1) -> dict[str, Contender]:
         "integers 1000": lambda: generator.integers(1000, out=ranks, threads=threads),
         "alias": lambda: generator.choice(table, out=categories, threads=threads),
     }
-    for exponent in (0.5, 1.0, 1.1, EXPONENT, 3.0):
+    for exponent in EXPONENTS:
         every[f"zipf {exponent}"] = lambda s=exponent: generator.zipf(s, RANKS, out=ranks, threads=threads)
     return every
 
@@ -90,13 +92,13 @@ def numpy_peers(draws: int) -> dict[str, Contender]:
     }
 
 
-def numba_alias(draws: int) -> dict[str, Contender]:
+def numba_alias(draws: int, categories: int = CATEGORIES) -> dict[str, Contender]:
     """A loop over draws as one would write it: two uniform numbers, one look into two arrays."""
     try:
         import numba
     except ImportError:
         return {}
-    probability, alias = vose(weights())
+    probability, alias = vose(weights(categories))
     out = np.empty(draws, np.uint32)
 
     @numba.njit
@@ -175,9 +177,13 @@ def nanoseconds(call: Contender, draws: int, repeats: int = 3) -> float:
     return 1e9 * least / draws
 
 
-def measure(draws: int, rounds: int) -> dict[str, float]:
+def measure(draws: int, rounds: int, categories: int = CATEGORIES) -> dict[str, float]:
     """Least nanoseconds of a draw of every contender, one thread on one core."""
-    every = {**ours(draws), **numpy_peers(draws), **numba_alias(draws)}
+    every = {
+        **ours(draws, categories=categories),
+        **numpy_peers(draws),
+        **numba_alias(draws, categories),
+    }
     least = dict.fromkeys(every, float("inf"))
     with one_core(), programs() as built:
         for _ in range(rounds):
@@ -211,7 +217,7 @@ def summarise(least: dict[str, float], threads: dict[str, float]) -> dict[str, A
         floors["multiply"] = MULTIPLICATIONS * least["multiplication"]
     floor = max(floors.values())
     rows = []
-    for name in ours(1):
+    for name in OURS:
         row: dict[str, Any] = {"name": name, "ns": least[name], "million_per_s": 1e3 / least[name]}
         row["of_floor"] = floor / least[name]
         row["two_threads"] = threads.get(name)
@@ -229,7 +235,7 @@ def summarise(least: dict[str, float], threads: dict[str, float]) -> dict[str, A
         if ratio < REQUIRED_OF_TWO_THREADS
     ]
     absent = [peer for _, peer, _ in REQUIRED if peer not in least]
-    peers_ns = {name: ns for name, ns in least.items() if name not in ours(1)}
+    peers_ns = {name: ns for name, ns in least.items() if name not in OURS}
     return {"floors_ns": floors, "rows": rows, "peers_ns": peers_ns, "absent": absent, "failures": failures}
 
 
@@ -247,29 +253,31 @@ def print_table(summary: dict[str, Any]) -> None:
 # ---- pytest-benchmark ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(ours(1)))
-def bench_ours(benchmark: Any, name: str) -> None:
-    draws = 100_000
-    benchmark(ours(draws)[name])
+def timed(benchmark: Any, draws: int, call: Contender) -> None:
+    benchmark(call)
     if benchmark.stats is not None:
         benchmark.extra_info["ns_per_draw"] = 1e9 * benchmark.stats["min"] / draws
 
 
-@pytest.mark.parametrize("name", ["numpy random", "numpy zipf 1.5", "numba alias"])
-def bench_peers(benchmark: Any, name: str) -> None:
-    draws = 100_000
-    every = {**numpy_peers(draws), **(numba_alias(draws) if name == "numba alias" else {})}
-    if name not in every:
-        pytest.skip("numba is not installed")
-    benchmark(every[name])
-    if benchmark.stats is not None:
-        benchmark.extra_info["ns_per_draw"] = 1e9 * benchmark.stats["min"] / draws
+@pytest.mark.parametrize("name", OURS)
+def test_ours(benchmark: Any, name: str) -> None:
+    timed(benchmark, 100_000, ours(100_000, categories=100_000)[name])
 
 
-def test_summary_of_one_round() -> None:
-    """The long way through, small: what main does."""
-    summary = summarise(measure(20_000, 1), measure_threads(20_000, 1))
-    assert len(summary["rows"]) == len(ours(1))
+@pytest.mark.parametrize("name", ["numpy random", "numpy integers 1000", "numpy zipf 1.5"])
+def test_numpy(benchmark: Any, name: str) -> None:
+    timed(benchmark, 100_000, numpy_peers(100_000)[name])
+
+
+def test_numba(benchmark: Any) -> None:
+    pytest.importorskip("numba")
+    timed(benchmark, 100_000, numba_alias(100_000, 100_000)["numba alias"])
+
+
+def test_the_long_way_small() -> None:
+    """What main does, with every peer there is."""
+    summary = summarise(measure(5000, 1, categories=1000), {})
+    assert [row["name"] for row in summary["rows"]] == OURS
     assert summary["floors_ns"]["write"] > 0
 
 

@@ -64,7 +64,7 @@ void check_places() {
   words[0] = 0;
   words[1] = ~std::uint64_t{0};
   for (const double s : {0.0, 0.3, 0.9, 1.0, 1.01, 1.3, 2.0, 9.0}) {
-    const skm::ZipfShape& shape = skm::Zipf(s, 0.0, 1000000).shape();
+    const skm::ZipfShape shape = skm::Zipf(s, 0.0, 1000000).shape();
     skm::zipf_kernels_baseline().places(shape, words.data(), words.size(), above.data());
     const long double t = 1 - static_cast<long double>(s);
     const auto integral = [t](long double x) {
@@ -98,7 +98,7 @@ void check_kernels() {
   words[4] = ~std::uint64_t{0};
   for (const double s : {0.0, 0.5, 0.99, 1.0, 1.5, 80.0}) {
     for (const std::uint64_t n : {std::uint64_t{1}, std::uint64_t{1000}, skm::Zipf::kUnbounded}) {
-      const skm::ZipfShape& shape = skm::Zipf(s, 1.25, n).shape();
+      const skm::ZipfShape shape = skm::Zipf(s, 1.25, n).shape();
       for (const std::size_t count : {1u, 7u, 16u, 1000u, 1024u}) {
         std::vector<std::uint64_t> expected(kRoom), numbers(kRoom);
         std::vector<std::uint32_t> expected_list(kRoom), list(kRoom);
