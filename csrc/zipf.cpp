@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kGrain = 1u << 14;       // draws that pay for a thread
 constexpr std::size_t kPiece = 4096;           // draws on the stack
 constexpr std::size_t kGuideWorth = 1u << 17;  // draws that pay for a guide
-constexpr double kSmall = 0.125;               // |1 - s| below which x^(1-s) - 1 is kept apart from the 1
+constexpr double kSmall = 0.03125;             // |1 - s| below which x^(1-s) - 1 is kept apart from the 1
 
 const ZipfKernels& zipf_kernels() noexcept {
 #if defined(SKM_X86)

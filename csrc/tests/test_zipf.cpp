@@ -63,7 +63,7 @@ void check_places() {
   for (std::size_t j = 0; j < words.size(); ++j) words[j] = word_at(j);
   words[0] = 0;
   words[1] = ~std::uint64_t{0};
-  for (const double s : {0.0, 0.3, 0.9, 1.0, 1.01, 1.3, 2.0, 9.0}) {
+  for (const double s : {0.0, 0.3, 0.9, 0.96, 0.99, 1.0, 1.01, 1.04, 1.3, 2.0, 9.0}) {
     const skm::ZipfShape shape = skm::Zipf(s, 0.0, 1000000).shape();
     skm::zipf_kernels_baseline().places(shape, words.data(), words.size(), above.data());
     const long double t = 1 - static_cast<long double>(s);
