@@ -106,6 +106,10 @@ inline Words exponent_of(Words x) noexcept {
 inline Words if_below(Words x, Words y, Words a, Words b) noexcept {
   return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi64(y, x));
 }
+/// Bits of the lanes where x < y, both below 2^63.
+inline unsigned below(Words x, Words y) noexcept {
+  return static_cast<unsigned>(_mm256_movemask_pd(as_real(_mm256_cmpgt_epi64(y, x))));
+}
 /// Lower halves only.
 inline void store(std::uint32_t* to, Words x) noexcept {
   const __m256i even = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
