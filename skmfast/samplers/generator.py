@@ -331,7 +331,8 @@ class Generator:
         if len(table) - 1 > np.iinfo(result.dtype).max:
             raise ValueError(f"{len(table)} categories do not fit {result.dtype}")
         key, threads = self._key, resolve_threads(threads)
-        _samplers.fill_alias(table._slots, key, self._take(result.size), result, threads)
+        first = self._take(result.size)
+        _samplers.fill_alias(table._slots, table._brief, key, first, result, threads)
         return _given(result, size, out)
 
     def _take(self, count: int) -> int:
