@@ -1,5 +1,5 @@
 #!/bin/sh
-# Peers and data of bench_codelength.py: packages of Debian or Ubuntu, Python packages, and the gcide dictionary.
+# Peers and data of the benches: packages of Debian or Ubuntu, Python packages, and the gcide dictionary.
 # Installs only what is missing (as root or by sudo) and says what it does. Run it again at any time.
 #   PYTHON  the environment that gets the Python packages (default: .venv/bin/python)
 set -eu
@@ -17,6 +17,8 @@ need brotli brotli
 need bzip2 bzip2
 need bzip3 bzip3
 need 7z p7zip-full
+need pkg-config pkg-config
+[ -f /usr/include/absl/random/zipf_distribution.h ] || missing="$missing libabsl-dev" # bench_samplers.py
 [ -f "$gcide" ] || [ -f "$compressed" ] || missing="$missing dict-gcide"
 
 if [ -z "$missing" ]; then
@@ -31,8 +33,8 @@ else
   $root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 fi
 
-echo "pip: constriction 0.5.0 and matplotlib into the environment of $python"
-"$python" -m pip install -q -c constraints.txt "constriction==0.5.0" "matplotlib>=3.8"
+echo "pip: constriction 0.5.0, numba and matplotlib into the environment of $python"
+"$python" -m pip install -q -c constraints.txt "constriction==0.5.0" "matplotlib>=3.8" numba
 
 if [ -f "$gcide" ]; then
   echo "gcide: already in $gcide"

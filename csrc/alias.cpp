@@ -23,22 +23,23 @@ const AliasKernels& kernels() noexcept {
 }  // namespace
 
 template <class T>
-void fill_alias(std::span<const std::uint64_t> slots, std::uint64_t key, std::uint64_t first,
-                std::span<T> out, unsigned threads) {
+void fill_alias(std::span<const std::uint64_t> slots, std::span<const std::uint32_t> brief, std::uint64_t key,
+                std::uint64_t first, std::span<T> out, unsigned threads) {
+  const AliasTables tables = {slots.data(), brief.empty() ? nullptr : brief.data(), slots.size()};
   parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
                   [&](std::size_t, std::size_t begin, std::size_t end) {
                     T* to = out.data() + begin;
                     if constexpr (std::is_same_v<T, std::uint32_t>) {
-                      kernels().draw32(slots.data(), slots.size(), key, first + begin, end - begin, to);
+                      kernels().draw32(tables, key, first + begin, end - begin, to);
                     } else {
-                      kernels().draw64(slots.data(), slots.size(), key, first + begin, end - begin, to);
+                      kernels().draw64(tables, key, first + begin, end - begin, to);
                     }
                   });
 }
 
-template void fill_alias<std::uint32_t>(std::span<const std::uint64_t>, std::uint64_t, std::uint64_t,
-                                        std::span<std::uint32_t>, unsigned);
-template void fill_alias<std::uint64_t>(std::span<const std::uint64_t>, std::uint64_t, std::uint64_t,
-                                        std::span<std::uint64_t>, unsigned);
+template void fill_alias<std::uint32_t>(std::span<const std::uint64_t>, std::span<const std::uint32_t>,
+                                        std::uint64_t, std::uint64_t, std::span<std::uint32_t>, unsigned);
+template void fill_alias<std::uint64_t>(std::span<const std::uint64_t>, std::span<const std::uint32_t>,
+                                        std::uint64_t, std::uint64_t, std::span<std::uint64_t>, unsigned);
 
 }  // namespace skm

@@ -45,14 +45,28 @@ void in_pieces(std::uint64_t key, std::uint64_t first, std::size_t count, unsign
   });
 }
 
-// The draw at index i when its first word fell short.
-[[gnu::noinline]] std::uint64_t redrawn(std::uint64_t key, std::uint64_t i, std::uint64_t range,
-                                        std::uint64_t shortfall) noexcept {
-  for (std::uint64_t attempt = 1;; ++attempt) {
+// One draw below `range`, of index i: with as many words as it takes.
+[[gnu::noinline]] std::uint64_t draw_below(std::uint64_t key, std::uint64_t i, std::uint64_t range,
+                                           std::uint64_t shortfall) noexcept {
+  for (std::uint64_t attempt = 0;; ++attempt) {
     const std::uint64_t word = random_block(key, i / 2, attempt).half[i % 2];
     const uint128 product = static_cast<uint128>(word) * range;
     if (static_cast<std::uint64_t>(product) >= shortfall) return static_cast<std::uint64_t>(product >> 64);
   }
+}
+
+// scale64 or scale32 where the range is too wide for them; 0 stands for 2^64.
+template <class T>
+std::size_t scale_wide(std::span<const std::uint64_t> words, std::uint64_t low, std::uint64_t range,
+                       std::uint64_t shortfall, T* out, std::uint32_t* suspects) noexcept {
+  std::size_t listed = 0;
+  for (std::size_t j = 0; j < words.size(); ++j) {
+    const uint128 product = static_cast<uint128>(words[j]) * range;
+    out[j] = static_cast<T>(low + (range == 0 ? words[j] : static_cast<std::uint64_t>(product >> 64)));
+    suspects[listed] = static_cast<std::uint32_t>(j);
+    listed += static_cast<std::uint64_t>(product) < shortfall ? 1 : 0;
+  }
+  return listed;
 }
 
 }  // namespace
@@ -80,15 +94,22 @@ void fill_floats(std::uint64_t key, std::uint64_t first, std::span<float> out, u
 template <class T>
 void fill_integers(std::uint64_t key, std::uint64_t first, std::uint64_t low, std::uint64_t range,
                    std::span<T> out, unsigned threads) {
+  const PhiloxKernels& kernels = philox_kernels();
   const std::uint64_t shortfall = range == 0 ? 0 : (0 - range) % range;  // 2^64 mod range
   in_pieces(key, first, out.size(), threads, [&](std::size_t begin, std::span<const std::uint64_t> words) {
-    for (std::size_t j = 0; j < words.size(); ++j) {
-      const uint128 product = static_cast<uint128>(words[j]) * range;
-      std::uint64_t x = range == 0 ? words[j] : static_cast<std::uint64_t>(product >> 64);
-      if (static_cast<std::uint64_t>(product) < shortfall) [[unlikely]] {
-        x = redrawn(key, first + begin + j, range, shortfall);
-      }
-      out[begin + j] = static_cast<T>(low + x);
+    std::uint32_t suspects[kPiece];
+    T* to = out.data() + begin;
+    std::size_t listed = 0;
+    if (range == 0 || range >> 32 != 0) {
+      listed = scale_wide(words, low, range, shortfall, to, suspects);
+    } else if constexpr (sizeof(T) == sizeof(std::uint64_t)) {
+      listed = kernels.scale64(words.data(), words.size(), low, range, shortfall, to, suspects);
+    } else {
+      listed = kernels.scale32(words.data(), words.size(), low, range, shortfall, to, suspects);
+    }
+    for (std::size_t j = 0; j < listed; ++j) {
+      const std::uint32_t at = suspects[j];
+      to[at] = static_cast<T>(low + draw_below(key, first + begin + at, range, shortfall));
     }
   });
 }

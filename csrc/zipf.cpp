@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kGrain = 1u << 14;       // draws that pay for a thread
 constexpr std::size_t kPiece = 4096;           // draws on the stack
 constexpr std::size_t kGuideWorth = 1u << 17;  // draws that pay for a guide
-constexpr double kSmall = 0.125;               // |1 - s| below which x^(1-s) - 1 is kept apart from the 1
+constexpr double kSmall = 0.03125;             // |1 - s| below which x^(1-s) - 1 is kept apart from the 1
 
 const ZipfKernels& zipf_kernels() noexcept {
 #if defined(SKM_X86)
@@ -158,8 +158,8 @@ Zipf::Zipf(double exponent, double shift, std::uint64_t num_ranks) noexcept {
   shape.shift = 0.5 - shift;
   shape.largest = whole_below(num_ranks);
   shape.doubt = 1.03 / 24.0 * exponent * (exponent + 1.0);
-  const double log2_first = log2((1.5 + shift) / shape.scale);
-  const double log2_last = log2((static_cast<double>(num_ranks) + 0.5 + shift) / shape.scale);
+  const double log2_first = lane_log2((1.5 + shift) / shape.scale);
+  const double log2_last = lane_log2((static_cast<double>(num_ranks) + 0.5 + shift) / shape.scale);
   double near = 0.0;
   if (shape.t == 0.0) {
     shape.kind = ZipfShape::Kind::log;
@@ -171,8 +171,8 @@ Zipf::Zipf(double exponent, double shift, std::uint64_t num_ranks) noexcept {
     shape.inverse_t = 1.0 / shape.t;
     const double first = std::max(log2_first * shape.t, -1000.0);
     const double last = std::max(log2_last * shape.t, -1000.0);
-    near = (small ? exp2_m1(first) : exp2(first)) - shape.t * shape.inverse_scale;
-    shape.far = small ? exp2_m1(last) : exp2(last);
+    near = (small ? lane_exp2_m1(first) : lane_exp2(first)) - shape.t * shape.inverse_scale;
+    shape.far = small ? lane_exp2_m1(last) : lane_exp2(last);
   }
   shape.span = near - shape.far;
 }

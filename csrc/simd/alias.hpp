@@ -6,12 +6,18 @@
 
 namespace skm {
 
-/// out[j] = the category that word first + j of the stream chooses from the table of n slots.
+struct AliasTables {
+  const std::uint64_t* slots;
+  const std::uint32_t* brief;  // or null
+  std::size_t n;
+};
+
+/// out[j] = the category that word first + j of the stream chooses from the table.
 struct AliasKernels {
-  void (*draw32)(const std::uint64_t* slots, std::size_t n, std::uint64_t key, std::uint64_t first,
-                 std::size_t count, std::uint32_t* out);
-  void (*draw64)(const std::uint64_t* slots, std::size_t n, std::uint64_t key, std::uint64_t first,
-                 std::size_t count, std::uint64_t* out);
+  void (*draw32)(const AliasTables& tables, std::uint64_t key, std::uint64_t first, std::size_t count,
+                 std::uint32_t* out);
+  void (*draw64)(const AliasTables& tables, std::uint64_t key, std::uint64_t first, std::size_t count,
+                 std::uint64_t* out);
 };
 
 const AliasKernels& alias_kernels_baseline() noexcept;

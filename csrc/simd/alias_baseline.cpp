@@ -8,10 +8,9 @@ namespace skm {
 namespace {
 
 template <class T>
-void draw(const std::uint64_t* slots, std::size_t n, std::uint64_t key, std::uint64_t first,
-          std::size_t count, T* out) {
+void draw(const AliasTables& tables, std::uint64_t key, std::uint64_t first, std::size_t count, T* out) {
   constexpr std::size_t kPiece = 256;
-  const AliasView table(std::span(slots, n));
+  const AliasView table(std::span(tables.slots, tables.n));
   std::uint64_t words[kPiece];
   for (std::size_t begin = 0; begin < count; begin += kPiece) {
     const std::size_t size = count - begin < kPiece ? count - begin : kPiece;

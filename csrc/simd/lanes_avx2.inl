@@ -106,10 +106,20 @@ inline Words exponent_of(Words x) noexcept {
 inline Words if_below(Words x, Words y, Words a, Words b) noexcept {
   return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi64(y, x));
 }
+inline bool any_equal(Words x, Words y) noexcept {
+  return _mm256_movemask_epi8(_mm256_cmpeq_epi64(x, y)) != 0;
+}
+/// Bits of the lanes where x < y, both below 2^63.
+inline unsigned below(Words x, Words y) noexcept {
+  return static_cast<unsigned>(_mm256_movemask_pd(as_real(_mm256_cmpgt_epi64(y, x))));
+}
 /// Lower halves only.
 inline void store(std::uint32_t* to, Words x) noexcept {
   const __m256i even = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(even));
+}
+inline Words gather(const std::uint32_t* table, Words index) noexcept {
+  return _mm256_cvtepu32_epi64(_mm256_i64gather_epi32(reinterpret_cast<const int*>(table), index, 4));
 }
 inline Words gather(const std::uint64_t* table, Words index) noexcept {
   return _mm256_i64gather_epi64(reinterpret_cast<const long long*>(table), index, 8);

@@ -90,9 +90,15 @@ inline Words lookup(const std::uint64_t (&table)[16], Words index) noexcept {
 inline Words if_below(Words x, Words y, Words a, Words b) noexcept {
   return _mm512_mask_blend_epi64(_mm512_cmplt_epu64_mask(x, y), b, a);
 }
+inline bool any_equal(Words x, Words y) noexcept { return _mm512_cmpeq_epi64_mask(x, y) != 0; }
+/// Bits of the lanes where x < y, both below 2^63.
+inline unsigned below(Words x, Words y) noexcept { return _mm512_cmplt_epu64_mask(x, y); }
 /// Lower halves only.
 inline void store(std::uint32_t* to, Words x) noexcept {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi64_epi32(x));
+}
+inline Words gather(const std::uint32_t* table, Words index) noexcept {
+  return _mm512_cvtepu32_epi64(_mm512_i64gather_epi32(index, table, 4));
 }
 inline Words gather(const std::uint64_t* table, Words index) noexcept {
   return _mm512_i64gather_epi64(index, table, 8);

@@ -2,36 +2,52 @@
 // `lanes`. Only + - * and table look-ups, in fixed order: the same bits on every instruction set, to about
 // one unit in the last place.
 //
-// log2(x): x = m 2^e with m in [0.672, 1.344); 16 pieces of that interval each have a centre 1/c of few bits,
-// and r = m c - 1 is within 1/32. log2(x) = e - log2(c) + r p(r). The piece about 1 has c = 1, so that r is
-// exact there and results near 0 keep their relative accuracy (to 2^-50). exp2(x): x = n / 16 + r with n
-// whole and |r| <= 1/32; 2^x = 2^(n/16) (1 + r q(r)). p and q: Chebyshev fits of log2(1 + r) / r and (2^r -
-// 1) / r, to 2^-49.6 and 2^-50, times |r| <= 2^-5.
+// log2(x): x = m 2^e with m in [0.672, 1.344), of which each of 16 pieces has a centre c, 1 in the piece
+// about 1. r = (m - c) / c is within 1/32 and exact but for one rounding; log2(x) = e + log2(c) + r p(r).
+// Results near 0 keep their relative accuracy, 2^-49.
+//
+// exp2(x): x = n / 16 + r with n whole and |r| <= 1/32; 2^x = 2^(n/16) (1 + r q(r)).
+//
+// p and q: Chebyshev fits of log2(1 + r) / r and (2^r - 1) / r, to 2^-49.6 and 2^-50, times |r| <= 2^-5.
 
 inline constexpr std::uint64_t kLogStart = 0x3FE5800000000000u;  // bits of 0.671875
 inline constexpr std::uint64_t kExponentMask = 0xFFF0000000000000u;
+inline constexpr std::uint64_t kPieceMask = 0x000F000000000000u;
 inline constexpr std::uint64_t kOneBits = 0x3FF0000000000000u;
-inline constexpr double kLogScale[16] = {
-    // c
-    1.455078125, 1.390625,    1.333984375, 1.279296875, 1.23046875,  1.185546875, 1.142578125, 1.103515625,
-    1.06640625,  1.033203125, 1.0,         0.94140625,  0.888671875, 0.841796875, 0.80078125,  0.76171875};
-inline constexpr double kLogOffset[16] = {// -log2(c)
-                                          -0.5410966153495239,
-                                          -0.47573343096639775,
-                                          -0.41574176829009046,
-                                          -0.3553510964248126,
-                                          -0.29920801838727884,
-                                          -0.24555270625568207,
-                                          -0.19229281447076688,
-                                          -0.14210705730255005,
-                                          -0.09275714091985245,
-                                          -0.047123912114025744,
+// 1 / c
+inline constexpr double kLogScale[16] = {1.4545454545454546,
+                                         1.391304347826087,
+                                         1.3333333333333333,
+                                         1.28,
+                                         1.2307692307692308,
+                                         1.1851851851851851,
+                                         1.1428571428571428,
+                                         1.103448275862069,
+                                         1.0666666666666667,
+                                         1.032258064516129,
+                                         1.0,
+                                         0.9411764705882353,
+                                         0.8888888888888888,
+                                         0.8421052631578947,
+                                         0.8,
+                                         0.7619047619047619};
+// log2(c)
+inline constexpr double kLogOffset[16] = {-0.5405683813627028,
+                                          -0.4764380439429871,
+                                          -0.4150374992788438,
+                                          -0.3561438102252753,
+                                          -0.2995602818589078,
+                                          -0.24511249783653147,
+                                          -0.19264507794239588,
+                                          -0.14201900487242788,
+                                          -0.09310940439148147,
+                                          -0.04580368961312479,
                                           0.0,
-                                          0.08711066377003839,
-                                          0.17027726491394138,
-                                          0.24845594091090187,
-                                          0.320519900494554,
-                                          0.3926696862503893};
+                                          0.0874628412503394,
+                                          0.16992500144231237,
+                                          0.2479275134435855,
+                                          0.32192809488736235,
+                                          0.3923174227787603};
 inline constexpr double kLogSeries[8] = {0x1.71547652b82f9p+0,  -0x1.71547652b82f5p-1, 0x1.ec709dc445a4ep-2,
                                          -0x1.715476534d0bep-2, 0x1.2776b82a22e65p-2,  -0x1.ec70868df4e94p-3,
                                          0x1.a6bc0aace92f5p-3,  -0x1.71e8a7ea53335p-3};
@@ -51,14 +67,18 @@ inline lanes::Doubles line(double a, double b, lanes::Doubles x) noexcept {
 
 // x = m 2^e, m in the piece that `piece` (modulo 16) names.
 struct Split {
-  lanes::Words piece, exponent;  // exponent: e << 52
-  lanes::Doubles e, m;
+  lanes::Words piece, exponent;   // exponent: e << 52
+  lanes::Doubles e, from_centre;  // m - c, exactly
 };
 inline Split split(lanes::Doubles x) noexcept {
   const lanes::Words from_start = lanes::sub(lanes::bits(x), lanes::word(kLogStart));
   const lanes::Words exponent = lanes::both(from_start, lanes::word(kExponentMask));
+  // The centre in the order of bits: halfway from one piece's first number to the next's.
+  const lanes::Words centre = lanes::add(lanes::both(from_start, lanes::word(kPieceMask)),
+                                         lanes::word(kLogStart + (std::uint64_t{1} << 47)));
+  const lanes::Doubles m = lanes::as_real(lanes::sub(lanes::bits(x), exponent));
   return {lanes::right<48>(from_start), exponent, lanes::signed_to_real(lanes::exponent_of(from_start)),
-          lanes::as_real(lanes::sub(lanes::bits(x), exponent))};
+          m - lanes::as_real(centre)};
 }
 
 inline lanes::Doubles log2_series(const Split& x, lanes::Doubles r) noexcept {
@@ -71,20 +91,19 @@ inline lanes::Doubles log2_series(const Split& x, lanes::Doubles r) noexcept {
 }
 
 /// log2(x) for normal x > 0.
-[[gnu::always_inline]] inline lanes::Doubles log2(lanes::Doubles x) noexcept {
+[[gnu::always_inline]] inline lanes::Doubles lane_log2(lanes::Doubles x) noexcept {
   const Split parts = split(x);
-  return log2_series(parts, parts.m * lanes::lookup(kLogScale, parts.piece) - lanes::real(1.0));
+  return log2_series(parts, parts.from_centre * lanes::lookup(kLogScale, parts.piece));
 }
 
 /// log2(1 + w) for -1 < w, 1 + w normal; relative accuracy also where w is small.
-[[gnu::always_inline]] inline lanes::Doubles log2_1p(lanes::Doubles w) noexcept {
+[[gnu::always_inline]] inline lanes::Doubles lane_log2_1p(lanes::Doubles w) noexcept {
   const lanes::Doubles one = lanes::real(1.0);
   const lanes::Doubles x = one + w;
   const lanes::Doubles lost = w - (x - one);
   const Split parts = split(x);
-  const lanes::Doubles scale = lanes::lookup(kLogScale, parts.piece);
   const lanes::Doubles shrink = lanes::as_real(lanes::sub(lanes::word(kOneBits), parts.exponent));  // 2^-e
-  return log2_series(parts, (parts.m * scale - one) + lost * shrink * scale);
+  return log2_series(parts, (parts.from_centre + lost * shrink) * lanes::lookup(kLogScale, parts.piece));
 }
 
 // 2^x = root + root * rest
@@ -103,13 +122,13 @@ struct Power {
 }
 
 /// 2^x for -1022 < x < 1023.
-[[gnu::always_inline]] inline lanes::Doubles exp2(lanes::Doubles x) noexcept {
+[[gnu::always_inline]] inline lanes::Doubles lane_exp2(lanes::Doubles x) noexcept {
   const Power power = power_of_two(x);
   return power.root + power.root * power.rest;
 }
 
 /// 2^x - 1; relative accuracy also where x is small.
-[[gnu::always_inline]] inline lanes::Doubles exp2_m1(lanes::Doubles x) noexcept {
+[[gnu::always_inline]] inline lanes::Doubles lane_exp2_m1(lanes::Doubles x) noexcept {
   const Power power = power_of_two(x);
   return (power.root - lanes::real(1.0)) + power.root * power.rest;
 }

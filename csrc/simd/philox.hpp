@@ -15,6 +15,15 @@ struct PhiloxKernels {
   /// kIndexPadding: both arrays have the room, and what is read beyond count may be anything.
   void (*words_at)(std::uint64_t key, const std::uint64_t* index, std::size_t count, std::uint64_t attempt,
                    std::uint64_t* out);
+  /// out[j] = low + words[j] * range / 2^64 (whole part; modulo 2^64 or 2^32), range < 2^32. Lists the
+  /// positions where the product modulo 2^64 may be below `shortfall` < range, at most count, and returns how
+  /// many.
+  std::size_t (*scale64)(const std::uint64_t* words, std::size_t count, std::uint64_t low,
+                         std::uint64_t range, std::uint64_t shortfall, std::uint64_t* out,
+                         std::uint32_t* suspects);
+  std::size_t (*scale32)(const std::uint64_t* words, std::size_t count, std::uint64_t low,
+                         std::uint64_t range, std::uint64_t shortfall, std::uint32_t* out,
+                         std::uint32_t* suspects);
 };
 inline constexpr std::size_t kIndexPadding = 8;
 

@@ -28,4 +28,30 @@ void words_at(std::uint64_t key, const std::uint64_t* index, std::size_t count, 
   }
 }
 
-constexpr PhiloxKernels kKernels = {words, doubles, words_at};
+template <class T>
+std::size_t scale(const std::uint64_t* words, std::size_t count, std::uint64_t low, std::uint64_t range,
+                  std::uint64_t shortfall, T* out, std::uint32_t* suspects) {
+  const Words times = lanes::word(range);
+  const Words limit = lanes::word((shortfall + 1) / 2);  // of half the product, which has no sign bit
+  std::size_t listed = 0;
+  std::size_t j = 0;
+  for (; j + kLanes <= count; j += kLanes) {
+    const Words word = lanes::load(words + j);
+    const Words lower = lanes::multiply_low(word, times);
+    const Words middle =
+        lanes::add(lanes::multiply_low(lanes::right<32>(word), times), lanes::right<32>(lower));
+    lanes::store(out + j, lanes::add(lanes::word(low), lanes::right<32>(middle)));
+    for (unsigned mask = lanes::below(lanes::right<1>(lanes::joined(lower, middle)), limit); mask != 0;
+         mask &= mask - 1) {
+      suspects[listed++] = static_cast<std::uint32_t>(j) + static_cast<unsigned>(__builtin_ctz(mask));
+    }
+  }
+  for (; j < count; ++j) {
+    const std::uint64_t middle = (words[j] >> 32) * range + ((words[j] & 0xFFFFFFFFu) * range >> 32);
+    out[j] = static_cast<T>(low + (middle >> 32));
+    if (words[j] * range < shortfall) suspects[listed++] = static_cast<std::uint32_t>(j);
+  }
+  return listed;
+}
+
+constexpr PhiloxKernels kKernels = {words, doubles, words_at, scale<std::uint64_t>, scale<std::uint32_t>};

@@ -32,7 +32,20 @@ void words_at(std::uint64_t key, const std::uint64_t* index, std::size_t count, 
     out[j] = random_block(key, index[j] / 2, attempt).half[index[j] % 2];
 }
 
-constexpr PhiloxKernels kKernels = {words, doubles, words_at};
+template <class T>
+std::size_t scale(const std::uint64_t* words, std::size_t count, std::uint64_t low, std::uint64_t range,
+                  std::uint64_t shortfall, T* out, std::uint32_t* suspects) {
+  std::size_t listed = 0;
+  for (std::size_t j = 0; j < count; ++j) {
+    const std::uint64_t middle = (words[j] >> 32) * range + ((words[j] & 0xFFFFFFFFu) * range >> 32);
+    out[j] = static_cast<T>(low + (middle >> 32));
+    suspects[listed] = static_cast<std::uint32_t>(j);
+    listed += words[j] * range < shortfall ? 1 : 0;
+  }
+  return listed;
+}
+
+constexpr PhiloxKernels kKernels = {words, doubles, words_at, scale<std::uint64_t>, scale<std::uint32_t>};
 
 }  // namespace
 

@@ -7,8 +7,7 @@ using lanes::kLanes;
 using lanes::Words;
 
 // Vectors that go through the rounds together: one alone would wait for its own products.
-constexpr int kTogether = 2;
-constexpr std::size_t kStep = 2 * kLanes * kTogether;  // draws
+constexpr int kTogether = 4;
 
 struct Halves {
   Words half0, half1;
@@ -87,9 +86,10 @@ struct Sequential {
 };
 
 // Whole groups of vectors from an even first draw on; returns how many draws were written.
-template <class T, class Store>
+template <int together, class T, class Store>
 inline std::size_t fill_vectors(const Keys& keys, std::uint64_t block, std::size_t count, T* out,
                                 Store store) noexcept {
+  constexpr std::size_t kStep = 2 * kLanes * together;
   std::size_t j = 0;
   while (j + kStep <= count) {
     // Up to where the upper half of the counter changes.
@@ -100,9 +100,9 @@ inline std::size_t fill_vectors(const Keys& keys, std::uint64_t block, std::size
     const Sequential blocks(keys, static_cast<std::uint32_t>(block >> 32));
     Words counter = lanes::counters(block);
     for (const std::size_t end = j + steps * kStep; j < end; j += kStep) {
-      Halves halves[kTogether];
+      Halves halves[together];
       blocks(counter, halves);
-      for (int v = 0; v < kTogether; ++v) {
+      for (int v = 0; v < together; ++v) {
         const lanes::InOrder ordered = lanes::in_order(halves[v].half0, halves[v].half1);
         store(out + j + 2 * kLanes * v, ordered.low);
         store(out + j + 2 * kLanes * v + kLanes, ordered.high);
@@ -124,8 +124,9 @@ inline void fill(std::uint64_t key, std::uint64_t first, std::size_t count, T* o
   while (j < count) {
     std::size_t scalars = 1;
     if ((first + j) % 2 == 0) {
-      j += fill_vectors(keys, (first + j) / 2, count - j, out + j, store);
-      scalars = kStep;
+      j += fill_vectors<kTogether>(keys, (first + j) / 2, count - j, out + j, store);
+      j += fill_vectors<1>(keys, (first + j) / 2, count - j, out + j, store);
+      scalars = 2 * kLanes;
     }
     if (scalars > count - j) scalars = count - j;
     few(key, first + j, scalars, out + j);

@@ -23,9 +23,9 @@ template <Kind kind>
 [[gnu::always_inline]] inline Candidate invert(const ZipfShape& shape, Words word) noexcept {
   const Doubles u = lanes::real(shape.far) + open_unit(word) * lanes::real(shape.span);
   Doubles log2_x = u;
-  if constexpr (kind == Kind::power) log2_x = log2(u) * lanes::real(shape.inverse_t);
-  if constexpr (kind == Kind::small) log2_x = log2_1p(u) * lanes::real(shape.inverse_t);
-  const Doubles above = exp2(log2_x) * lanes::real(shape.scale) + lanes::real(shape.shift);
+  if constexpr (kind == Kind::power) log2_x = lane_log2(u) * lanes::real(shape.inverse_t);
+  if constexpr (kind == Kind::small) log2_x = lane_log2_1p(u) * lanes::real(shape.inverse_t);
+  const Doubles above = lane_exp2(log2_x) * lanes::real(shape.scale) + lanes::real(shape.shift);
   const Doubles k =
       lanes::most(lanes::least(lanes::floor(above), lanes::real(shape.largest)), lanes::real(1.0));
   return {u, above, k};
@@ -36,20 +36,21 @@ template <Kind kind>
 inline Mask rejects(const ZipfShape& shape, const Candidate& candidate) noexcept {
   const Doubles inverse_scale = lanes::real(shape.inverse_scale);
   const Doubles q = lanes::real(shape.q);
-  const Doubles log2_end = log2((candidate.k + lanes::real(0.5) + q) * inverse_scale);
-  const Doubles log2_middle = log2((candidate.k + q) * inverse_scale);
+  const Doubles log2_end = lane_log2((candidate.k + lanes::real(0.5) + q) * inverse_scale);
+  const Doubles log2_middle = lane_log2((candidate.k + q) * inverse_scale);
   const Doubles t = lanes::real(shape.t);
   // Beyond these powers nothing is left of either side.
   const Doubles lowest = lanes::real(-1000.0);
   Doubles threshold;
   if constexpr (kind == Kind::log) {
-    threshold =
-        log2_end - lanes::real(1.4426950408889634) * exp2(lanes::real(0.0) - log2_middle) * inverse_scale;
+    threshold = log2_end -
+                lanes::real(1.4426950408889634) * lane_exp2(lanes::real(0.0) - log2_middle) * inverse_scale;
   } else {
-    const Doubles height = exp2(lanes::most(log2_middle * (t - lanes::real(1.0)), lowest)) * inverse_scale;
+    const Doubles height =
+        lane_exp2(lanes::most(log2_middle * (t - lanes::real(1.0)), lowest)) * inverse_scale;
     const Doubles exponent = lanes::most(log2_end * t, lowest);
-    if constexpr (kind == Kind::power) threshold = exp2(exponent) - t * height;
-    if constexpr (kind == Kind::small) threshold = exp2_m1(exponent) - t * height;
+    if constexpr (kind == Kind::power) threshold = lane_exp2(exponent) - t * height;
+    if constexpr (kind == Kind::small) threshold = lane_exp2_m1(exponent) - t * height;
   }
   const Mask later = lanes::less(lanes::real(1.0), candidate.k);
   if (kind == Kind::log || shape.t > 0.0)

@@ -1,6 +1,7 @@
 // Arrays of random numbers: every element is the one its index names, whatever the split.
 #include "skm/random_fill.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "../simd/philox.hpp"
@@ -52,6 +53,35 @@ void check_words_at() {
   }
 }
 
+// Narrow ranges, which vectors do: a range just above 2^31 sends one word in 2^33 back, so the kernels are
+// asked for suspects with made-up words as well.
+void check_narrow_integers() {
+  std::vector<std::uint32_t> narrow(1003);
+  std::vector<std::uint64_t> wide(narrow.size());
+  for (const std::uint64_t range : {1ull, 6ull, 1000ull, (1ull << 31) + 1, (1ull << 32) - 1}) {
+    skm::fill_integers<std::uint32_t>(kKey, 4, 77, range, narrow, 1);
+    skm::fill_integers<std::uint64_t>(kKey, 4, 77, range, wide, 2);
+    for (std::size_t j = 0; j < wide.size(); ++j) {
+      const uint128 product = static_cast<uint128>(word_at(4 + j)) * range;
+      CHECK(wide[j] == 77 + static_cast<std::uint64_t>(product >> 64));
+      CHECK(narrow[j] == static_cast<std::uint32_t>(wide[j]));
+    }
+  }
+  const std::uint64_t words[20] = {0, 1, 5, ~0ull, 1ull << 63, 0, 7, 1ull << 32, 3, 0,
+                                   0, 9, 0, 2,     0,          1, 1, 4,          0, 8};
+  std::uint64_t out[20];
+  std::uint32_t suspects[20];
+  const std::size_t listed = skm::philox_kernels().scale64(words, 20, 0, 3, 1, out, suspects);
+  std::size_t zeros = 0;
+  for (std::size_t j = 0; j < 20; ++j) {
+    const bool found = std::find(suspects, suspects + listed, j) != suspects + listed;
+    CHECK(words[j] != 0 || found);
+    zeros += words[j] == 0;
+    CHECK(out[j] == static_cast<std::uint64_t>(static_cast<uint128>(words[j]) * 3 >> 64));
+  }
+  CHECK(listed >= zeros && listed <= zeros + 3);
+}
+
 void check_integers() {
   std::vector<std::uint64_t> out(1000);
   // Two in three words of this range fall short of nothing, one in three is drawn again.
@@ -82,6 +112,7 @@ int main() {
   check_threads();
   check_words_at();
   check_integers();
+  check_narrow_integers();
   std::vector<float> floats(3000);
   skm::fill_floats(kKey, 0, floats, 1);
   for (std::size_t j = 0; j < floats.size(); ++j) {

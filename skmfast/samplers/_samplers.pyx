@@ -24,6 +24,8 @@ cdef extern from "<span>" namespace "std" nogil:
         Words(uint64_t*, size_t)
     cdef cppclass Slots "std::span<const std::uint64_t>":
         Slots(const uint64_t*, size_t)
+    cdef cppclass BriefSlots "std::span<const std::uint32_t>":
+        BriefSlots(const uint32_t*, size_t)
     cdef cppclass HalfWords "std::span<std::uint32_t>":
         HalfWords(uint32_t*, size_t)
 
@@ -53,8 +55,16 @@ cdef extern from "skm/alias.hpp" namespace "skm" nogil:
     const size_t kMaxAliasCategories
     bint build_alias_table(Weights, Words)
     void add_alias_probabilities(Slots, Doubles)
-    void alias_32 "skm::fill_alias<std::uint32_t>"(Slots, uint64_t, uint64_t, HalfWords, unsigned) except +
-    void alias_64 "skm::fill_alias<std::uint64_t>"(Slots, uint64_t, uint64_t, Words, unsigned) except +
+    void build_brief_slots(Slots, HalfWords)
+    void alias_32 "skm::fill_alias<std::uint32_t>"(
+        Slots, BriefSlots, uint64_t, uint64_t, HalfWords, unsigned) except +
+    void alias_64 "skm::fill_alias<std::uint64_t>"(
+        Slots, BriefSlots, uint64_t, uint64_t, Words, unsigned) except +
+
+
+# Sizes of tables that brief slots are for: from 512 kB of slots to where even the brief ones leave every cache.
+cdef size_t MIN_BRIEF = 1 << 16
+cdef size_t MAX_BRIEF = 1 << 22
 
 
 def stream_key(uint64_t seed, uint64_t stream):
@@ -134,6 +144,18 @@ def build_slots(cnp.ndarray weights):
     return slots if built else None
 
 
+def brief_slots(cnp.ndarray slots):
+    """The same in 32 bits each; an empty array where the table is too small or too large to gain by it."""
+    cdef size_t size = slots.size if MIN_BRIEF <= slots.size <= MAX_BRIEF else 0
+    cdef cnp.ndarray brief = np.empty(size, dtype=np.uint32)
+    cdef const uint64_t* source = <const uint64_t*> cnp.PyArray_DATA(slots)
+    cdef uint32_t* target = <uint32_t*> cnp.PyArray_DATA(brief)
+    with nogil:
+        if size:
+            build_brief_slots(Slots(source, size), HalfWords(target, size))
+    return brief
+
+
 def slot_probabilities(cnp.ndarray slots):
     cdef cnp.ndarray probabilities = np.zeros(slots.size)
     add_alias_probabilities(
@@ -143,14 +165,20 @@ def slot_probabilities(cnp.ndarray slots):
     return probabilities
 
 
-def fill_alias(cnp.ndarray slots, uint64_t key, uint64_t first, cnp.ndarray out, unsigned threads):
+def fill_alias(cnp.ndarray slots, cnp.ndarray brief, uint64_t key, uint64_t first, cnp.ndarray out, unsigned threads):
     cdef const uint64_t* table = <const uint64_t*> cnp.PyArray_DATA(slots)
+    cdef const uint32_t* brief_table = <const uint32_t*> cnp.PyArray_DATA(brief)
     cdef size_t size = slots.size
+    cdef size_t brief_size = brief.size
     cdef void* data = cnp.PyArray_DATA(out)
     cdef size_t count = out.size
     cdef bint narrow = cnp.PyArray_ITEMSIZE(out) == 4
     with nogil:
         if narrow:
-            alias_32(Slots(table, size), key, first, HalfWords(<uint32_t*> data, count), threads)
+            alias_32(
+                Slots(table, size), BriefSlots(brief_table, brief_size), key, first,
+                HalfWords(<uint32_t*> data, count), threads)
         else:
-            alias_64(Slots(table, size), key, first, Words(<uint64_t*> data, count), threads)
+            alias_64(
+                Slots(table, size), BriefSlots(brief_table, brief_size), key, first,
+                Words(<uint64_t*> data, count), threads)

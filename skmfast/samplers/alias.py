@@ -11,7 +11,7 @@ from skmfast.samplers import _samplers
 
 
 class AliasTable:
-    """Table of a distribution over n categories (Walker 1977, Vose 1991), 8 bytes a category.
+    """Table of a distribution over n categories (Walker 1977, Vose 1991), 8 or 12 bytes a category.
 
     Draw from it with `Generator.choice`. Building takes time and memory proportional to n; a draw takes one
     64-bit word and one look into the table.
@@ -40,7 +40,7 @@ class AliasTable:
     (3, [0.25, 0.0, 0.75])
     """
 
-    __slots__ = ("_slots",)
+    __slots__ = ("_brief", "_slots")
 
     def __init__(self, weights: npt.ArrayLike) -> None:
         array = np.ascontiguousarray(weights, dtype=np.float64)
@@ -54,8 +54,12 @@ class AliasTable:
         slots = _samplers.build_slots(array)
         if slots is None:
             raise ValueError(f"weights add up to {array.sum()}, not to a number from 2**-900 to 2**900")
+        self._set(slots)
+
+    def _set(self, slots: npt.NDArray[np.uint64]) -> None:
         slots.flags.writeable = False
         self._slots = slots
+        self._brief = _samplers.brief_slots(slots)
 
     def __len__(self) -> int:
         return self._slots.size
@@ -72,7 +76,6 @@ class AliasTable:
 
 
 def _from_slots(slots: npt.NDArray[np.uint64]) -> AliasTable:
-    slots.flags.writeable = False
     table = AliasTable.__new__(AliasTable)
-    table._slots = slots
+    table._set(slots)
     return table

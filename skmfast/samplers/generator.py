@@ -292,7 +292,7 @@ class Generator:
         Notes
         -----
         Rejection-inversion (Hoermann and Derflinger, ACM TOMACS 6(3), 1996). No probability is off by more
-        than about 2**-47 (1 + shift); ranks beyond 2**52 are multiples of powers of two.
+        than about 2**-44 (1 + shift); ranks beyond 2**52 are multiples of powers of two.
         """
         s, q, ranks = _zipf_parameters(exponent, shift, num_ranks)
         result = _target(size, dtype, out, _INTEGERS)
@@ -331,7 +331,8 @@ class Generator:
         if len(table) - 1 > np.iinfo(result.dtype).max:
             raise ValueError(f"{len(table)} categories do not fit {result.dtype}")
         key, threads = self._key, resolve_threads(threads)
-        _samplers.fill_alias(table._slots, key, self._take(result.size), result, threads)
+        first = self._take(result.size)
+        _samplers.fill_alias(table._slots, table._brief, key, first, result, threads)
         return _given(result, size, out)
 
     def _take(self, count: int) -> int:

@@ -36,9 +36,11 @@ def cases() -> Iterator[tuple[str, Draw]]:
     yield "zipf 1.2 to 10**15", lambda g, n, t: g.zipf(1.2, 10**15, size=n, threads=t)
     yield "mandelbrot", lambda g, n, t: g.zipf_mandelbrot(1.05, 2.7, 50_000, size=n, threads=t)
     table = AliasTable(1 / np.arange(1, 1001))
-    yield "alias", lambda g, n, t: g.choice(table, size=n, threads=t)
+    yield "alias of 1000", lambda g, n, t: g.choice(table, size=n, threads=t)
+    large = AliasTable(np.sqrt(1 / np.arange(1, 100_001)))
+    yield "alias of 10**5", lambda g, n, t: g.choice(large, size=n, threads=t)
     even = AliasTable([0.0, 1.0, 2.5, 1.0, 0.0, 8.0, 0.125, 3.0])
-    yield "alias 8", lambda g, n, t: g.choice(even, size=n, dtype=np.int64, threads=t)
+    yield "alias of 8", lambda g, n, t: g.choice(even, size=n, dtype=np.int64, threads=t)
 
 
 def record(numbers: np.ndarray) -> dict[str, object]:

@@ -158,12 +158,26 @@ class AliasView {
   std::uint64_t mask_;
 };
 
-/// Draws first, first + 1 ... of the stream `key` from a table; draw i takes word i of the stream (see
-/// skm/random_fill.hpp). T is std::uint32_t or std::uint64_t. May throw std::bad_alloc or std::system_error
-/// where a thread cannot be had.
+/// From so many bits of alias on, brief slots leave too much undecided.
+inline constexpr unsigned kMaxBriefBits = 24;
+
+/// Slots cut down to 32 bits, for tables that outgrow a cache: the upper 32 - b bits of the threshold, and
+/// the alias. They decide all but one in 2^(32 - b) draws, which look into the slot itself. b <=
+/// kMaxBriefBits; same sizes.
+inline void build_brief_slots(std::span<const std::uint64_t> slots, std::span<std::uint32_t> brief) noexcept {
+  const std::uint32_t mask = (std::uint32_t{1} << alias_bits(slots.size())) - 1;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::uint32_t threshold = static_cast<std::uint32_t>(slots[i] >> 31);
+    brief[i] = (threshold & ~mask) | (static_cast<std::uint32_t>(slots[i]) & mask);
+  }
+}
+
+/// Draws first, first + 1 ... of the stream `key` from a table, with its brief slots or an empty span; draw i
+/// takes word i of the stream (see skm/random_fill.hpp). T is std::uint32_t or std::uint64_t. May throw
+/// std::bad_alloc or std::system_error where a thread cannot be had.
 template <class T>
-void fill_alias(std::span<const std::uint64_t> slots, std::uint64_t key, std::uint64_t first,
-                std::span<T> out, unsigned threads);
+void fill_alias(std::span<const std::uint64_t> slots, std::span<const std::uint32_t> brief, std::uint64_t key,
+                std::uint64_t first, std::span<T> out, unsigned threads);
 
 /// Adds each category's probability under the table, as AliasView draws it, to `probabilities` (size n,
 /// zeroed by the caller). For tests, and for whoever needs the rounded distribution.

@@ -11,9 +11,11 @@
 // Attempt a of draw i takes half i % 2 of block (i / 2, a) of skm/philox.hpp, as open_unit_double. So a draw
 // is a function of (key, index) alone, with the same bits on every processor.
 //
-// Exactness. The arithmetic is that of doubles: U has 52 bits, and X is within 2^-47 of itself. What this can
-// move between neighbours is at most 2^-47 (k + q) P(k) of probability at k, below 2^-47 (1 + q). Numbers
-// beyond 2^52 are multiples of the spacing of doubles.
+// Exactness. The arithmetic is that of doubles: U has 52 bits,
+// which is worth 2^-51 of probability, and X + q is within 2^-48 (2 + ln(X + q)) of
+// itself. What this can move between neighbours is at most that part of (k + q) P(k) at k, so no probability
+// is off by more than about 2^-44 (1 + q), nor by more than 2^-44 (k + q) of itself. Numbers beyond 2^52 are
+// multiples of the spacing of doubles.
 #pragma once
 
 #include <cstdint>
