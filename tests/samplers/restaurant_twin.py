@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from philox_twin import stream_key, word
+from scipy import special
 
 
 def seat(n: int, discount: float, concentration: float, seed: int, stream: int, counts: list[int]) -> list[int]:
@@ -74,9 +75,10 @@ def log_rising(x: float, m: int) -> float:
 
 def log_partition_probability(sizes: list[int], discount: float, concentration: float) -> float:
     """ln of the probability of a partition of n customers with tables of these sizes."""
-    total = -sum(math.log(concentration + i) for i in range(1, sum(sizes)))
-    total += sum(math.log(concentration + k * discount) for k in range(1, len(sizes)))
-    return total + sum(log_rising(1 - discount, size - 1) for size in sizes)
+    array = np.asarray(sizes, dtype=np.float64)
+    total = np.log(concentration + discount * np.arange(1, array.size)).sum()
+    total += (special.gammaln(array - discount) - special.gammaln(1 - discount)).sum()
+    return float(total - special.gammaln(concentration + array.sum()) + special.gammaln(concentration + 1))
 
 
 def expected_tables(n: int, discount: float, concentration: float) -> float:
