@@ -38,24 +38,6 @@ def stream_key(seed: int, stream: int) -> int:
     return mix64(int(seed) ^ mix64(int(stream)))
 
 
-def random_block(key: int, index: int, attempt: int = 0) -> tuple[int, int]:
-    """The block of ``key`` at one counter: two 64-bit numbers.
-
-    Examples
-    --------
-    >>> random_block(7, 3) == tuple(random_blocks(7, [3])[0].tolist())
-    True
-    """
-    c0, c1, c2, c3 = index & 0xFFFFFFFF, index >> 32, attempt & 0xFFFFFFFF, attempt >> 32
-    k0, k1 = key & 0xFFFFFFFF, key >> 32
-    for _ in range(_ROUNDS):
-        product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
-        c0, c1 = (product1 >> 32) ^ c1 ^ k0, product1 & 0xFFFFFFFF
-        c2, c3 = (product0 >> 32) ^ c3 ^ k1, product0 & 0xFFFFFFFF
-        k0, k1 = (k0 + _WEYL[0]) & 0xFFFFFFFF, (k1 + _WEYL[1]) & 0xFFFFFFFF
-    return c0 | c1 << 32, c2 | c3 << 32
-
-
 def random_blocks(key: int, index: npt.ArrayLike, attempt: int = 0) -> npt.NDArray[np.uint64]:
     """The blocks of ``key`` at counters (index, attempt).
 
