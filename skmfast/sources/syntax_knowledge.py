@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skmfast.sources.plan import RenderPlan
 
 TOKENS = ("words", "bytes")
+_Part = TypeVar("_Part")
 
 
 class SyntaxKnowledge:
@@ -106,16 +107,13 @@ class SyntaxKnowledge:
             raise ValueError("not a description of a Syntax-Knowledge source")
         if description.get("version") != 1:
             raise ValueError(f"a source of version {description.get('version')}; 1 is known")
-        try:
-            return SyntaxKnowledge(
-                frequencies_from_dict(description["frequencies"]),
-                Contents.from_dict(description["contents"]),
-                TemplateSyntax.from_dict(description["syntax"]),
-                questions=description["questions"],
-                name=description["name"],
-            )
-        except KeyError as error:
-            raise ValueError(f"the description of the source lacks {error}") from None
+        return SyntaxKnowledge(
+            _read(frequencies_from_dict, description, "frequencies"),
+            _read(Contents.from_dict, description, "contents"),
+            _read(TemplateSyntax.from_dict, description, "syntax"),
+            questions=description.get("questions"),
+            name=str(description.get("name", "syntax-knowledge")),
+        )
 
     @cached_property
     def words(self) -> Vocabulary:
@@ -173,3 +171,13 @@ class SyntaxKnowledge:
         field = self.syntax.kind_field
         if field is not None and self.contents.field_place(field) not in self.contents.name_fields:
             raise ValueError(f"kind_field={field!r} is not a field of the name")
+
+
+def _read(reader: Callable[[Any], _Part], description: Mapping[str, Any], name: str) -> _Part:
+    """A part of a source from its description; ValueError that names the part if it cannot be."""
+    try:
+        return reader(description[name])
+    except KeyError as error:
+        raise ValueError(f"{name} of the source: {error} is missing") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{name} of the source: {error}") from error
