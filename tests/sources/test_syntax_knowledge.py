@@ -22,7 +22,7 @@ from skmfast.sources.templates import TemplateSyntax
         Biographies(Uniform(1000), statements=6, order="fixed", prior=0.5),
         Biographies(templates={"major": ["{name} chose {major}."]}).questions(),
     ],
-    ids=repr,
+    ids=["example", "zipf", "biographies", "questions"],
 )
 def test_description(source):
     again = SyntaxKnowledge.from_dict(json.loads(json.dumps(source.to_dict())))
