@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from skmfast.sources.compiler import all_texts, check_templates, render_plan
 from skmfast.sources.contents import Contents
+from skmfast.sources.expectations import ExpectedSentence, expected_size, kind_shares
 from skmfast.sources.frequencies import Frequencies, frequencies_from_dict
 from skmfast.sources.templates import TemplateSyntax
 from skmfast.sources.vocabulary import Vocabulary
@@ -56,6 +57,8 @@ class SyntaxKnowledge:
         questions: Mapping[str, Sequence[str]] | None = None,
         name: str = "syntax-knowledge",
     ) -> None:
+        if not isinstance(syntax, TemplateSyntax):
+            raise TypeError(f"syntax: sentences are rendered from templates, not from {syntax!r}")
         self.frequencies = frequencies
         self.contents = contents
         stated = [attribute.name for attribute in contents.stated]
@@ -133,6 +136,21 @@ class SyntaxKnowledge:
         """What the renderer needs; the template probabilities are drawn with ``seed``."""
         probabilities = self.syntax.probabilities(seed)
         return render_plan(self.contents, self.syntax, probabilities, self.vocabulary(tokens))
+
+    def expected_sentence(self, seed: int, tokens: str = "words") -> ExpectedSentence:
+        """Mean bytes, tokens and entropy of a sentence, given the template probabilities of ``seed``.
+
+        Examples
+        --------
+        >>> from skmfast.sources import Biographies, Uniform
+        >>> mean = Biographies(Uniform(1000)).expected_sentence(seed=1)
+        >>> round(mean.num_bytes, 1), round(mean.num_tokens, 1)
+        (64.1, 12.6)
+        """
+        plan = self.plan(seed, tokens)
+        syntax_bits = self.syntax.entropy_bits(self.syntax.probabilities(seed))
+        entropy_bits = self.frequencies.entropy_bits + float(kind_shares(plan) @ syntax_bits)
+        return ExpectedSentence(*expected_size(self.contents, plan), entropy_bits)
 
     def kinds(self, values: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
         """Kind of each row of ``contents.values``, shape (n,)."""

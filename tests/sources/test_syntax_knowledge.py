@@ -1,6 +1,8 @@
 """SyntaxKnowledge: descriptions, kinds, questions, and plans that are checked."""
 
 import dataclasses
+import functools
+import itertools
 import json
 
 import numpy as np
@@ -10,6 +12,7 @@ from skmfast.sources.biographies import Biographies
 from skmfast.sources.contents import Attribute, Contents, Field
 from skmfast.sources.example import small_example
 from skmfast.sources.frequencies import PitmanYor, Uniform, Zipf
+from skmfast.sources.markov import MarkovSyntax
 from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 from skmfast.sources.templates import TemplateSyntax
 
@@ -76,6 +79,66 @@ def test_plans_depend_on_the_seed_by_their_probabilities_alone():
     for field in dataclasses.fields(one):
         if field.name != "choice_probability":
             assert np.array_equal(getattr(one, field.name), getattr(two, field.name))
+
+
+@pytest.mark.parametrize("tokens", ["words", "bytes"])
+@pytest.mark.parametrize(
+    ("statements", "order", "kinds", "kind_field"),
+    [(1, "random", 1, None), (2, "random", 3, None), (3, "fixed", 2, "first")],
+)
+def test_expected_sentence_is_the_mean_of_all(tokens, statements, order, kinds, kind_field):
+    """All elements, attributes and templates, weighted: against the twin's parts one by one."""
+    example = small_example()
+    syntax = TemplateSyntax(
+        example.syntax.templates, kinds=kinds, kind_field=kind_field, statements=statements, order=order
+    )
+    source = SyntaxKnowledge(Uniform(36), example.contents, syntax)
+    mean, plan, phi = source.expected_sentence(3, tokens), source.plan(3, tokens), syntax.probabilities(3)
+    worlds = all_worlds(source.contents)
+    assert len(worlds) == 36 * 2 * 12 * 3
+    orders = [(0, 1, 2)] if order == "fixed" else list(itertools.permutations(range(3), statements))
+    size = np.zeros(2)
+    for values in worlds:
+        kind = source.kinds(values[None])[0]
+        for attributes in orders:
+            for statement, attribute in enumerate(attributes):
+                first = plan.choice_offsets[kind * 3 + attribute]
+                for template in range(syntax.num_templates[attribute]):
+                    weight = phi[kind, attribute, template] / len(orders) / len(worlds)
+                    size += weight * compiled_size(plan, 2 * (first + template) + (statement > 0), values)
+    size += [1, 1]  # the line end
+    assert [mean.num_bytes, mean.num_tokens] == pytest.approx(size.tolist(), rel=1e-12)
+    kinds_of_all = source.kinds(worlds)
+    assert mean.entropy_bits == pytest.approx(
+        np.log2(36) + syntax.entropy_bits(phi)[kinds_of_all].mean(), rel=1e-12
+    )
+
+
+def all_worlds(contents):
+    """Values of all equally likely elements."""
+    roots = [place for place, field in enumerate(contents.fields) if field.of is None]
+    sizes = [len(contents.fields[place].values) for place in roots]
+    table = np.zeros((int(np.prod(sizes)), len(contents.fields)), dtype=np.uint16)
+    table[:, roots] = list(itertools.product(*map(range, sizes)))
+    for place, field in enumerate(contents.fields):
+        if field.of is not None:
+            table[:, place] = np.array(field.mapping)[table[:, contents.field_place(field.of)]]
+    return table
+
+
+@functools.cache
+def piece_sizes(plan):
+    return [np.array([len(plan.piece_text(p)), len(plan.piece_ids(p))]) for p in range(plan.num_pieces)]
+
+
+def compiled_size(plan, number, values):
+    size = np.zeros(2)
+    for part in range(plan.template_parts[number], plan.template_parts[number + 1]):
+        piece = int(plan.part_piece[part])
+        if plan.part_field[part] >= 0:
+            piece += int(values[plan.part_field[part]])
+        size += piece_sizes(plan)[piece]
+    return size
 
 
 # ---- bad input -------------------------------------------------------------------------------------------
@@ -187,3 +250,8 @@ def test_plan_types_are_checked():
 
 def test_default_frequencies():
     assert Biographies().frequencies == PitmanYor(0.5, 1.0)
+
+
+def test_markov_syntax_is_not_rendered():
+    with pytest.raises(TypeError, match="MarkovSyntax"):
+        SyntaxKnowledge(Uniform(2), small_example().contents, MarkovSyntax(["a"]))
