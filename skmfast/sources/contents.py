@@ -408,13 +408,7 @@ class Contents:
         ndarray of float64, shape (n,)
         """
         known = np.broadcast_to(np.asarray(known, dtype=np.uint64), (len(values),))
-        simple, groups = self._bits_parts
-        bits = np.zeros(len(values))
-        for tellers, told_bits in simple.items():
-            bits += ((known & np.uint64(tellers)) != 0) * told_bits
-        for group in groups:
-            bits += group.bits(values[:, group.root], known)
-        return bits
+        return self._told_bits({root: values[:, root] for root in self._joint_roots}, known)
 
     def first_statement_bits(
         self, values: npt.NDArray[np.uint16], known: npt.ArrayLike, attribute: npt.ArrayLike
@@ -446,9 +440,25 @@ class Contents:
         after = before | np.uint64(1) << place
         rows = np.flatnonzero(after != before)
         bits = np.zeros(len(values))
-        values = values[rows]
-        bits[rows] = self.known_bits(values, after[rows]) - self.known_bits(values, before[rows])
+        columns = {root: values[rows, root] for root in self._joint_roots}
+        bits[rows] = self._told_bits(columns, after[rows]) - self._told_bits(columns, before[rows])
         return bits
+
+    def _told_bits(
+        self, columns: Mapping[int, npt.NDArray[np.uint16]], known: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float64]:
+        """`known_bits`; ``columns`` has the values of the roots that others follow from."""
+        simple, groups = self._bits_parts
+        bits = np.zeros(len(known))
+        for tellers, told_bits in simple.items():
+            bits += ((known & np.uint64(tellers)) != 0) * told_bits
+        for group in groups:
+            bits += group.bits(columns[group.root], known)
+        return bits
+
+    @property
+    def _joint_roots(self) -> tuple[int, ...]:
+        return tuple(group.root for group in self._bits_parts[1])
 
     def _entropy_bits(self, attributes: int) -> float:
         """Entropy of a set of attributes (bit 0: the name)."""

@@ -47,7 +47,8 @@ class TemplateSyntax:
     order : {"random", "fixed"}
         Order of the attributes; a fixed order states all of them.
     probabilities : mapping from str to array_like, or None
-        φ itself, if it is not to be drawn: for each attribute shape (templates,) or (kinds, templates).
+        φ itself, if it is not to be drawn: for each attribute shape (templates,) or (kinds, templates). Code
+        lengths from counts do not know it: they still are those of the prior.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def test_code_length_is_a_product_of_fractions(prior, data):
     ),
     prior=st.sampled_from([1e-3, 0.5, 1.0, 2.5, 300.0]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_code_length_keeps_nine_digits(counts, prior):
     """Where nearly all of a great count is one category, a difference of log-gammas would lose them."""
     mpmath.mp.dps = 60

@@ -81,10 +81,13 @@ def test_plans_depend_on_the_seed_by_their_probabilities_alone():
             assert np.array_equal(getattr(one, field.name), getattr(two, field.name))
 
 
-@pytest.mark.parametrize("tokens", ["words", "bytes"])
 @pytest.mark.parametrize(
-    ("statements", "order", "kinds", "kind_field"),
-    [(1, "random", 1, None), (2, "random", 3, None), (3, "fixed", 2, "first")],
+    ("tokens", "statements", "order", "kinds", "kind_field"),
+    [
+        ("bytes", 1, "random", 1, None),
+        ("words", 2, "random", 3, None),
+        ("words", 3, "fixed", 2, "first"),
+    ],
 )
 def test_expected_sentence_is_the_mean_of_all(tokens, statements, order, kinds, kind_field):
     """All elements, attributes and templates, weighted: against the twin's parts one by one."""
