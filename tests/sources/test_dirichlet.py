@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from skmfast.sources import dirichlet
-from skmfast.sources.philox import stream_key
 
 priors = st.lists(st.sampled_from([0.5, 1.0, 0.125, 3.0, 1e-3, 40.0]), min_size=1, max_size=6)
 
@@ -50,7 +49,7 @@ def test_code_length_is_a_product_of_fractions(prior, data):
     ),
     prior=st.sampled_from([1e-3, 0.5, 1.0, 2.5, 300.0]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_code_length_keeps_nine_digits(counts, prior):
     """Where nearly all of a great count is one category, a difference of log-gammas would lose them."""
     mpmath.mp.dps = 60
@@ -98,7 +97,7 @@ def test_oracle_and_entropy():
 
 def test_draws_have_beta_marginals():
     prior = np.tile([0.3, 1.0, 2.5, 0.0], (4000, 1))
-    drawn = dirichlet.draw(prior, stream_key(3, 4))
+    drawn = dirichlet.draw(prior, 3, 4)
     np.testing.assert_allclose(drawn.sum(axis=1), 1, rtol=1e-15)
     assert np.all(drawn[:, 3] == 0)
     for place, a in enumerate([0.3, 1.0, 2.5]):
@@ -111,12 +110,12 @@ def test_draws_have_beta_marginals():
 
 
 def test_golden_draw():
-    drawn = dirichlet.draw([[0.5, 1.0, 2.0], [1e-4, 1e-4, 0.0]], stream_key(1, 4))
+    drawn = dirichlet.draw([[0.5, 1.0, 2.0], [1e-4, 1e-4, 0.0]], 1, 4)
     assert [float(p).hex() for p in drawn.ravel()] == GOLDEN
 
 
 def test_draw_of_tiny_parameters():
-    drawn = dirichlet.draw([1e-6] * 5, stream_key(0, 0))
+    drawn = dirichlet.draw([1e-6] * 5, 0, 0)
     assert np.isfinite(drawn).all()
     assert drawn.max() == 1
 
@@ -151,4 +150,11 @@ def test_bad_events():
         dirichlet.sequential_bits([0, 0], [0, 1], [[1.0, 0.0]])
 
 
-GOLDEN: list = []
+GOLDEN = [
+    "0x1.a461731815a6fp-2",
+    "0x1.846eddeaa1cf5p-3",
+    "0x1.99671df299716p-2",
+    "0x0.0p+0",
+    "0x1.0000000000000p+0",
+    "0x0.0p+0",
+]
