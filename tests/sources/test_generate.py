@@ -1,4 +1,4 @@
-"""Corpora in memory and on disk: the same for any threads and blocks, and however often generation is killed."""
+"""Corpora in memory and on disk: the same for any threads and blocks, however often generation is killed."""
 
 import hashlib
 import json
