@@ -20,8 +20,6 @@ namespace {
 
 // A span is copied in steps of fixed size; what is written too much is overwritten by what follows, and near
 // the end of a range no more than is due is written.
-constexpr std::size_t kTextStep = 32;
-constexpr std::size_t kTokenStep = 8;
 constexpr std::size_t kPadding = 64;
 // Parts, and slots among them, come in full groups, so that loops over them have few different lengths.
 constexpr std::size_t kGroup = 8;
@@ -206,12 +204,18 @@ class Renderer::Compiler {
     out_.text_.resize(out_.text_.size() + kPadding);
     tokens_.resize(tokens_.size() + kPadding);
     if (plan_.vocabulary_size <= 1u << 16)
-      out_.tokens16_.assign(tokens_.begin(), tokens_.end());
+      lay_out(out_.spans16_);
     else
-      out_.tokens32_ = std::move(tokens_);
+      lay_out(out_.spans32_);
   }
 
  private:
+  /// Where a span is in text_ and tokens_.
+  struct Range {
+    std::size_t text, tokens, size, count;
+    std::uint8_t label;
+  };
+
   std::uint32_t zero_column() const { return static_cast<std::uint32_t>(plan_.field_sizes.size()); }
   std::uint32_t text_size(std::size_t piece) const {
     return plan_.piece_byte_offsets[piece + 1] - plan_.piece_byte_offsets[piece];
@@ -227,17 +231,34 @@ class Renderer::Compiler {
 
   std::uint32_t span(std::size_t text, std::size_t tokens, std::size_t size, std::size_t count,
                      std::uint8_t label) {
-    out_.spans_.push_back({static_cast<std::uint32_t>(text), static_cast<std::uint32_t>(tokens),
-                           static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(count), label});
+    ranges_.push_back({text, tokens, size, count, label});
+    out_.rests_.push_back(
+        {static_cast<std::uint32_t>(text + kTextStep), static_cast<std::uint32_t>(tokens + kTokenStep)});
     out_.span_sizes_.push_back(packed(size, count));
-    return static_cast<std::uint32_t>(out_.spans_.size() - 1);
+    return static_cast<std::uint32_t>(ranges_.size() - 1);
+  }
+
+  /// Every span with its first step of text and tokens in it.
+  template <class Token>
+  void lay_out(Spans<Token>& out) const {
+    out.tokens.assign(tokens_.begin(), tokens_.end());
+    for (const Range& range : ranges_) {
+      Span<Token> span{};
+      std::copy_n(out_.text_.begin() + static_cast<std::ptrdiff_t>(range.text), kTextStep, span.text);
+      std::copy_n(out.tokens.begin() + static_cast<std::ptrdiff_t>(range.tokens), kTokenStep, span.tokens);
+      span.text_size = static_cast<std::uint16_t>(range.size);
+      span.num_tokens = static_cast<std::uint16_t>(range.count);
+      std::fill_n(span.labels, kTokenStep, range.label);
+      span.fits = range.size <= kTextStep && range.count <= kTokenStep;
+      out.spans.push_back(span);
+    }
   }
 
   /// Spans of all values of a field, one run for each place they are used with.
   Part slot(std::size_t piece, std::size_t field, std::uint8_t label) {
     const auto [found, added] = slots_.try_emplace({piece, field, label}, 0);
     if (added) {
-      found->second = static_cast<std::uint32_t>(out_.spans_.size());
+      found->second = static_cast<std::uint32_t>(ranges_.size());
       for (std::size_t p = piece; p < piece + plan_.field_sizes[field]; ++p)
         span(plan_.piece_byte_offsets[p], plan_.piece_token_offsets[p], text_size(p), num_tokens(p), label);
     }
@@ -288,7 +309,7 @@ class Renderer::Compiler {
     if (literal_.empty() && literal_tokens_.empty()) return;
     const auto [found, added] = literals_.try_emplace({literal_, literal_tokens_, label_});
     if (added) {
-      found->second.first = static_cast<std::uint32_t>(out_.spans_.size());
+      found->second.first = static_cast<std::uint32_t>(ranges_.size());
       found->second.second = cut_literal();
     }
     for (std::uint32_t i = 0; i < found->second.second; ++i)
@@ -315,6 +336,7 @@ class Renderer::Compiler {
   const RenderPlan& plan_;
   Renderer& out_;
   Part empty_{};
+  std::vector<Range> ranges_;
   std::vector<std::uint32_t> tokens_;
   std::map<std::tuple<std::size_t, std::size_t, std::uint8_t>, std::uint32_t> slots_;
   std::map<std::tuple<std::string, std::vector<std::uint32_t>, std::uint8_t>,
@@ -501,22 +523,22 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
 
 // ---- writing -----------------------------------------------------------------------------------------
 
+template <>
+const Renderer::Spans<std::uint16_t>& Renderer::spans() const noexcept {
+  return spans16_;
+}
+template <>
+const Renderer::Spans<std::uint32_t>& Renderer::spans() const noexcept {
+  return spans32_;
+}
+
 /// Collects the numbers of spans and then copies them all: a loop whose branches are always the same,
 /// however the templates vary. Not exact: up to a step too much is written behind the last span.
 template <bool kExact, class Token>
 class Renderer::Writer {
  public:
   Writer(const Renderer& renderer, std::uint8_t* text, Token* tokens, std::uint8_t* labels) noexcept
-      : spans_(renderer.spans_.data()),
-        text_arena_(renderer.text_.data()),
-        text_(text),
-        tokens_(tokens),
-        labels_(labels) {
-    if constexpr (sizeof(Token) == 2)
-      token_arena_ = renderer.tokens16_.data();
-    else
-      token_arena_ = renderer.tokens32_.data();
-  }
+      : renderer_(renderer), text_(text), tokens_(tokens), labels_(labels) {}
 
   /// Up to kGroup parts; all kGroup are read.
   void add(const Part* parts, std::size_t count, const std::uint16_t* row) noexcept {
@@ -526,52 +548,45 @@ class Renderer::Writer {
   }
 
   void flush() noexcept {
+    const Span<Token>* const spans = renderer_.spans<Token>().spans.data();
+    Token* const tokens = tokens_;
+    std::uint8_t* const labels = labels_;
     std::uint8_t* text = text_;
-    Token* tokens = tokens_;
-    std::uint8_t* labels = labels_;
+    std::size_t at = 0;  // of tokens and labels
     for (std::size_t i = 0; i < size_; ++i) {
-      const Span span = spans_[list_[i]];
-      copy(text_arena_ + span.text_begin, span.text_size, text);
-      copy_tokens(token_arena_ + span.token_begin, span.num_tokens, span.label, tokens, labels);
-      text += span.text_size;
-      tokens += span.num_tokens;
-      labels += span.num_tokens;
+      const Span<Token>& span = spans[list_[i]];
+      const std::size_t size = span.text_size, count = span.num_tokens;
+      std::memcpy(text, span.text, kExact ? std::min(size, kTextStep) : kTextStep);
+      std::memcpy(tokens + at, span.tokens,
+                  (kExact ? std::min(count, kTokenStep) : kTokenStep) * sizeof(Token));
+      std::memcpy(labels + at, span.labels, kExact ? std::min(count, kTokenStep) : kTokenStep);
+      if (!span.fits) [[unlikely]]
+        copy_rest(span, renderer_.rests_[list_[i]], text, tokens + at, labels + at);
+      text += size;
+      at += count;
     }
     text_ = text;
-    tokens_ = tokens;
-    labels_ = labels;
+    tokens_ += at;
+    labels_ += at;
     size_ = 0;
   }
 
  private:
-  static void copy(const std::uint8_t* from, std::size_t size, std::uint8_t* to) noexcept {
-    if constexpr (kExact) {
-      std::memcpy(to, from, size);
-    } else {
-      std::memcpy(to, from, kTextStep);
-      for (std::size_t done = kTextStep; done < size; done += kTextStep) [[unlikely]]
-        std::memcpy(to + done, from + done, kTextStep);
-    }
-  }
-  static void copy_tokens(const Token* from, std::size_t count, std::uint8_t label, Token* to,
-                          std::uint8_t* labels) noexcept {
-    if constexpr (kExact) {
-      std::memcpy(to, from, count * sizeof(Token));
-      std::memset(labels, label, count);
-    } else {
-      std::memcpy(to, from, kTokenStep * sizeof(Token));
-      std::memset(labels, label, kTokenStep);
-      for (std::size_t done = kTokenStep; done < count; done += kTokenStep) [[unlikely]] {
-        std::memcpy(to + done, from + done, kTokenStep * sizeof(Token));
-        std::memset(labels + done, label, kTokenStep);
-      }
+  /// What is behind the first step of a long span.
+  void copy_rest(const Span<Token>& span, Rest rest, std::uint8_t* text, Token* tokens,
+                 std::uint8_t* labels) const noexcept {
+    if (span.text_size > kTextStep)
+      std::memcpy(text + kTextStep, renderer_.text_.data() + rest.text, span.text_size - kTextStep);
+    if (span.num_tokens > kTokenStep) {
+      const std::size_t count = span.num_tokens - kTokenStep;
+      std::memcpy(tokens + kTokenStep, renderer_.spans<Token>().tokens.data() + rest.tokens,
+                  count * sizeof(Token));
+      std::memset(labels + kTokenStep, span.labels[0], count);
     }
   }
 
   static constexpr std::size_t kCapacity = 1024;
-  const Span* spans_;
-  const std::uint8_t* text_arena_;
-  const Token* token_arena_;
+  const Renderer& renderer_;
   std::uint8_t* text_;
   Token* tokens_;
   std::uint8_t* labels_;

@@ -86,7 +86,7 @@ class Renderer {
   std::size_t num_elements() const noexcept { return num_elements_; }
   std::size_t statements() const noexcept { return statements_; }
   /// Whether tokens need 32 bits.
-  bool wide_tokens() const noexcept { return tokens16_.empty(); }
+  bool wide_tokens() const noexcept { return spans16_.spans.empty(); }
 
   /// Draws the sentences first, first + 1, ... of `elements`. Writes the choices, (attribute, template
   /// within the kind and attribute) for each statement, and where each sentence's text and tokens begin,
@@ -105,14 +105,26 @@ class Renderer {
              Token* tokens, std::uint8_t* labels, unsigned threads) const;
 
  private:
-  /// A string with its tokens and the label they all have: what is copied in one go.
-  struct Span {
-    std::uint32_t text_begin;
-    std::uint32_t token_begin;
+  static constexpr std::size_t kTextStep = 32;
+  static constexpr std::size_t kTokenStep = 8;
+
+  /// A string with its tokens and the label they all have: what is copied in one go. One cache line where
+  /// tokens have 16 bits; what does not fit into it is found through rests_.
+  template <class Token>
+  struct alignas(64) Span {
+    std::uint8_t text[kTextStep];
+    Token tokens[kTokenStep];
+    std::uint8_t labels[kTokenStep];
     std::uint16_t text_size;
     std::uint16_t num_tokens;
-    std::uint8_t label;
+    bool fits;
   };
+  /// Where a span goes on behind its first step: in text_, and in the tokens of that width.
+  struct Rest {
+    std::uint32_t text;
+    std::uint32_t tokens;
+  };
+  static_assert(sizeof(Span<std::uint16_t>) == 64);
   /// The span `first + row[column]`; literals read the column that is always 0.
   struct Part {
     std::uint32_t first;
@@ -155,10 +167,20 @@ class Renderer {
     return j == 0 ? 0 : j + 1 == statements_ ? places_ - 1 : 1;
   }
 
-  std::vector<std::uint8_t> text_;       ///< of all spans, padded so that whole steps may be read
-  std::vector<std::uint16_t> tokens16_;  ///< likewise; empty where they need 32 bits
-  std::vector<std::uint32_t> tokens32_;
-  std::vector<Span> spans_;
+  /// The spans, and all tokens, in one width.
+  template <class Token>
+  struct Spans {
+    std::vector<Span<Token>> spans;
+    std::vector<Token> tokens;
+  };
+  template <class Token>
+  const Spans<Token>& spans() const noexcept;
+
+  std::vector<std::uint8_t>
+      text_;  ///< of all spans; padded, as the tokens are, so that whole steps may be read
+  Spans<std::uint16_t> spans16_;  ///< empty where tokens need 32 bits
+  Spans<std::uint32_t> spans32_;
+  std::vector<Rest> rests_;                ///< one for each span
   std::vector<std::uint64_t> span_sizes_;  ///< bytes of text in the low half, tokens in the high half
   std::vector<Part> parts_;
   std::vector<Part> slots_;
