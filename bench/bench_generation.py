@@ -209,9 +209,8 @@ def print_table(summary: dict[str, Any]) -> None:
             f"{row['name']:20} {row['sentences_per_s'] / 1e6:14.2f} {row['text_mb_per_s']:10.0f}"
             f" {row['written_mb_per_s']:9.0f} {row['ratio']:6.2f} {row['of_floor_percent']:8.1f}%"
         )
-    print(
-        f"two threads to one: {summary['two_threads_to_one']:.2f}; memory copies {summary['copy_mb_per_s']:.0f} MB/s"
-    )
+    scaling, rate = summary["two_threads_to_one"], summary["copy_mb_per_s"]
+    print(f"two threads to one: {scaling:.2f}; memory copies {rate:.0f} MB/s")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
