@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <numeric>
 #include <string>
@@ -20,12 +21,9 @@ namespace {
 
 // A span is copied in steps of fixed size; what is written too much is overwritten by what follows, and near
 // the end of a range no more than is due is written.
-constexpr std::size_t kTextStep = 32;
-constexpr std::size_t kTokenStep = 8;
 constexpr std::size_t kPadding = 64;
-// Parts, and slots among them, come in full groups, so that loops over them have few different lengths.
+// Parts come in full groups, so that the loop over them has few different lengths.
 constexpr std::size_t kGroup = 8;
-constexpr std::size_t kSlotGroup = 4;
 // Contents lie at random places in memory: they are fetched this many sentences ahead.
 constexpr std::size_t kAhead = 24;
 // Sentences for which a thread is worth starting.
@@ -201,17 +199,24 @@ class Renderer::Compiler {
     for (std::size_t id = 0; id < templates; ++id)
       for (std::size_t place = 0; place < out_.places_; ++place)
         compile(2 * id + (place > 0), place + 1 == out_.places_);
-    const std::size_t end = plan_.end_piece;
-    out_.end_size_ = packed(text_size(end), num_tokens(end));
+    for (const Template& each : out_.templates_)
+      out_.most_parts_ = std::max<std::size_t>(out_.most_parts_, each.num_parts + kGroup);
+    out_.most_parts_ *= out_.statements_;
     out_.text_.resize(out_.text_.size() + kPadding);
     tokens_.resize(tokens_.size() + kPadding);
     if (plan_.vocabulary_size <= 1u << 16)
-      out_.tokens16_.assign(tokens_.begin(), tokens_.end());
+      lay_out(out_.spans16_);
     else
-      out_.tokens32_ = std::move(tokens_);
+      lay_out(out_.spans32_);
   }
 
  private:
+  /// Where a span is in text_ and tokens_.
+  struct Range {
+    std::size_t text, tokens, size, count;
+    std::uint8_t label;
+  };
+
   std::uint32_t zero_column() const { return static_cast<std::uint32_t>(plan_.field_sizes.size()); }
   std::uint32_t text_size(std::size_t piece) const {
     return plan_.piece_byte_offsets[piece + 1] - plan_.piece_byte_offsets[piece];
@@ -227,17 +232,34 @@ class Renderer::Compiler {
 
   std::uint32_t span(std::size_t text, std::size_t tokens, std::size_t size, std::size_t count,
                      std::uint8_t label) {
-    out_.spans_.push_back({static_cast<std::uint32_t>(text), static_cast<std::uint32_t>(tokens),
-                           static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(count), label});
+    ranges_.push_back({text, tokens, size, count, label});
+    out_.rests_.push_back(
+        {static_cast<std::uint32_t>(text + kTextStep), static_cast<std::uint32_t>(tokens + kTokenStep)});
     out_.span_sizes_.push_back(packed(size, count));
-    return static_cast<std::uint32_t>(out_.spans_.size() - 1);
+    return static_cast<std::uint32_t>(ranges_.size() - 1);
+  }
+
+  /// Every span with its first step of text and tokens in it.
+  template <class Token>
+  void lay_out(Spans<Token>& out) const {
+    out.tokens.assign(tokens_.begin(), tokens_.end());
+    for (const Range& range : ranges_) {
+      Span<Token> span{};
+      std::copy_n(out_.text_.begin() + static_cast<std::ptrdiff_t>(range.text), kTextStep, span.text);
+      std::copy_n(out.tokens.begin() + static_cast<std::ptrdiff_t>(range.tokens), kTokenStep, span.tokens);
+      span.text_size = static_cast<std::uint16_t>(range.size);
+      span.num_tokens = static_cast<std::uint16_t>(range.count);
+      std::fill_n(span.labels, kTokenStep, range.label);
+      span.fits = range.size <= kTextStep && range.count <= kTokenStep;
+      out.spans.push_back(span);
+    }
   }
 
   /// Spans of all values of a field, one run for each place they are used with.
   Part slot(std::size_t piece, std::size_t field, std::uint8_t label) {
     const auto [found, added] = slots_.try_emplace({piece, field, label}, 0);
     if (added) {
-      found->second = static_cast<std::uint32_t>(out_.spans_.size());
+      found->second = static_cast<std::uint32_t>(ranges_.size());
       for (std::size_t p = piece; p < piece + plan_.field_sizes[field]; ++p)
         span(plan_.piece_byte_offsets[p], plan_.piece_token_offsets[p], text_size(p), num_tokens(p), label);
     }
@@ -246,32 +268,21 @@ class Renderer::Compiler {
 
   void compile(std::size_t compiled, bool last) {
     parts_.clear();
-    template_ = {};
-    template_.slots = static_cast<std::uint32_t>(out_.slots_.size());
     for (std::size_t q = plan_.template_parts[compiled]; q < plan_.template_parts[compiled + 1]; ++q) {
       const std::int32_t field = plan_.part_field[q];
       if (field < 0) {
         add_literal(plan_.part_piece[q], plan_.part_label[q]);
-        template_.literal_size += packed(text_size(plan_.part_piece[q]), num_tokens(plan_.part_piece[q]));
       } else {
         finish_literal();
         parts_.push_back(slot(plan_.part_piece[q], static_cast<std::size_t>(field), plan_.part_label[q]));
-        out_.slots_.push_back(parts_.back());
-        ++template_.num_slots;
       }
     }
     if (last) add_literal(plan_.end_piece, 0);
     finish_literal();
-    template_.parts = static_cast<std::uint32_t>(out_.parts_.size());
-    template_.num_parts = static_cast<std::uint32_t>(parts_.size());
+    out_.templates_.push_back(
+        {static_cast<std::uint32_t>(out_.parts_.size()), static_cast<std::uint32_t>(parts_.size())});
     out_.parts_.insert(out_.parts_.end(), parts_.begin(), parts_.end());
-    fill_group(out_.parts_, kGroup);
-    fill_group(out_.slots_, kSlotGroup);
-    out_.templates_.push_back(template_);
-  }
-
-  void fill_group(std::vector<Part>& parts, std::size_t group) const {
-    while (parts.size() % group != 0) parts.push_back(empty_);
+    while (out_.parts_.size() % kGroup != 0) out_.parts_.push_back(empty_);
   }
 
   void add_literal(std::size_t piece, std::uint8_t label) {
@@ -288,7 +299,7 @@ class Renderer::Compiler {
     if (literal_.empty() && literal_tokens_.empty()) return;
     const auto [found, added] = literals_.try_emplace({literal_, literal_tokens_, label_});
     if (added) {
-      found->second.first = static_cast<std::uint32_t>(out_.spans_.size());
+      found->second.first = static_cast<std::uint32_t>(ranges_.size());
       found->second.second = cut_literal();
     }
     for (std::uint32_t i = 0; i < found->second.second; ++i)
@@ -315,13 +326,13 @@ class Renderer::Compiler {
   const RenderPlan& plan_;
   Renderer& out_;
   Part empty_{};
+  std::vector<Range> ranges_;
   std::vector<std::uint32_t> tokens_;
   std::map<std::tuple<std::size_t, std::size_t, std::uint8_t>, std::uint32_t> slots_;
   std::map<std::tuple<std::string, std::vector<std::uint32_t>, std::uint8_t>,
            std::pair<std::uint32_t, std::uint32_t>>
       literals_;
   std::vector<Part> parts_;
-  Template template_{};
   std::string literal_;
   std::vector<std::uint32_t> literal_tokens_;
   std::uint8_t label_ = 0;
@@ -411,18 +422,28 @@ class Renderer::SentenceWords {
   std::uint64_t words_[kMaxDraws / 2][2 * kTile];
 };
 
-void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
-                          std::uint64_t first, std::uint64_t key, std::uint16_t* choices,
-                          std::uint64_t* text_offsets, std::uint64_t* token_offsets) const noexcept {
+/// Returns how many spans have been listed.
+std::size_t Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
+                                 std::uint64_t first, std::uint64_t key, std::uint16_t* choices,
+                                 std::uint64_t* text_offsets, std::uint64_t* token_offsets,
+                                 std::vector<std::uint32_t>& spans) const {
   SentenceWords words(key, statements_ * (fixed_order_ ? 1 : 2));
+  const std::size_t expected = (end - begin) * statements_ * kGroup + SentenceWords::kTile * most_parts_;
+  if (spans.size() < expected) spans.resize(expected);
+  std::uint32_t* list = spans.data();
   std::uint64_t text = 0, tokens = 0;
   for (std::size_t tile = begin; tile < end; tile += SentenceWords::kTile) {
     const std::size_t count = std::min(SentenceWords::kTile, end - tile);
     words.fill(first + tile, count);
+    const std::size_t used = static_cast<std::size_t>(list - spans.data());
+    if (spans.size() - used < SentenceWords::kTile * most_parts_) {
+      spans.resize(spans.size() * 2);
+      list = spans.data() + used;
+    }
     for (std::size_t t = 0; t < count; ++t) {
       const std::size_t i = tile + t;
       if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
-      const std::uint64_t size = draw_sentence(row_of(elements[i]), words, t, choices);
+      const std::uint64_t size = draw_sentence(row_of(elements[i]), words, t, choices, list);
       choices += 2 * statements_;
       text += static_cast<std::uint32_t>(size);
       tokens += size >> 32;
@@ -430,15 +451,18 @@ void Renderer::draw_range(std::span<const std::uint32_t> elements, std::size_t b
       token_offsets[i + 1] = tokens;
     }
   }
+  return static_cast<std::size_t>(list - spans.data());
 }
 
-/// Draws sentence t of `words`; returns its size, text in the low half and tokens in the high half.
+/// Draws sentence t of `words` and adds its spans to the list; returns its size, text in the low half and
+/// tokens in the high half.
 inline std::uint64_t Renderer::draw_sentence(const std::uint16_t* row, const SentenceWords& words,
-                                             std::size_t t, std::uint16_t* choices) const noexcept {
+                                             std::size_t t, std::uint16_t* choices,
+                                             std::uint32_t*& list) const noexcept {
   const std::size_t kind = kind_of_value_[row[kind_column_]];
   std::uint8_t left[kMaxAttributes];
   if (statements_ > 1) std::iota(left, left + kMaxAttributes, std::uint8_t{0});
-  std::uint64_t size = end_size_;
+  std::uint64_t size = 0;
   for (std::size_t j = 0, used = 0; j < statements_; ++j) {
     std::size_t attribute = j;
     if (!fixed_order_) {
@@ -453,47 +477,60 @@ inline std::uint64_t Renderer::draw_sentence(const std::uint16_t* row, const Sen
     // Seldom more than one step, and the first without a branch.
     r += u >= thresholds[r];
     while (u >= thresholds[r]) ++r;
-    size += size_of(templates_[(choice.templates + r) * places_ + place_of(j)], row);
+    const Template chosen = templates_[(choice.templates + r) * places_ + place_of(j)];
+    const Part* part = parts_.data() + chosen.parts;
+    for (std::size_t done = 0; done < chosen.num_parts; done += kGroup)
+      for (std::size_t g = done; g < done + kGroup; ++g) {
+        const std::uint32_t span = part[g].first + row[part[g].column];
+        list[g] = span;
+        size += span_sizes_[span];
+      }
+    list += chosen.num_parts;
     choices[2 * j] = static_cast<std::uint16_t>(attribute);
     choices[2 * j + 1] = static_cast<std::uint16_t>(r);
   }
   return size;
 }
 
-inline std::uint64_t Renderer::size_of(const Template& chosen, const std::uint16_t* row) const noexcept {
-  std::uint64_t size = chosen.literal_size;
-  const Part* slot = slots_.data() + chosen.slots;
-  for (const Part* stop = slot + chosen.num_slots; slot < stop; slot += kSlotGroup)
-    for (std::size_t g = 0; g < kSlotGroup; ++g) size += span_sizes_[slot[g].first + row[slot[g].column]];
-  return size;
-}
-
 std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_t first, std::uint64_t key,
                            std::uint16_t* choices, std::uint64_t* text_offsets, std::uint64_t* token_offsets,
-                           unsigned threads) const {
+                           Drawn& drawn, unsigned threads) const {
   const std::size_t count = elements.size();
   for (std::size_t i = 0; i < count; ++i)
     if (elements[i] >= num_elements_) return i;
   text_offsets[0] = 0;
   token_offsets[0] = 0;
   const std::size_t parts = part_count(count, kGrain, threads);
-  std::vector<std::size_t> ends(parts);
+  drawn.shares_.resize(parts);
+  std::vector<std::exception_ptr> failures(parts);
   parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    ends[part] = end;
-    draw_range(elements, begin, end, first, key, choices + begin * 2 * statements_, text_offsets,
-               token_offsets);
+    Drawn::Share& share = drawn.shares_[part];
+    try {
+      share.num_spans = draw_range(elements, begin, end, first, key, choices + begin * 2 * statements_,
+                                   text_offsets, token_offsets, share.spans);
+    } catch (...) {
+      failures[part] = std::current_exception();
+      return;
+    }
+    share.text_begin = share.token_begin = 0;
+    share.text_end = begin < end ? text_offsets[end] : 0;
+    share.token_end = begin < end ? token_offsets[end] : 0;
   });
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
   // Each part has counted from 0: what the parts before it hold is added.
-  std::vector<std::uint64_t> text_before(parts), tokens_before(parts);
   for (std::size_t part = 1; part < parts; ++part) {
-    text_before[part] = text_before[part - 1] + text_offsets[ends[part - 1]];
-    tokens_before[part] = tokens_before[part - 1] + token_offsets[ends[part - 1]];
+    Drawn::Share& share = drawn.shares_[part];
+    share.text_begin = drawn.shares_[part - 1].text_end;
+    share.token_begin = drawn.shares_[part - 1].token_end;
+    share.text_end += share.text_begin;
+    share.token_end += share.token_begin;
   }
   parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
     if (part == 0) return;
     for (std::size_t i = begin; i < end; ++i) {
-      text_offsets[i + 1] += text_before[part];
-      token_offsets[i + 1] += tokens_before[part];
+      text_offsets[i + 1] += drawn.shares_[part].text_begin;
+      token_offsets[i + 1] += drawn.shares_[part].token_begin;
     }
   });
   return count;
@@ -501,131 +538,91 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
 
 // ---- writing -----------------------------------------------------------------------------------------
 
-/// Collects the numbers of spans and then copies them all: a loop whose branches are always the same,
-/// however the templates vary. Not exact: up to a step too much is written behind the last span.
-template <bool kExact, class Token>
+template <>
+const Renderer::Spans<std::uint16_t>& Renderer::spans() const noexcept {
+  return spans16_;
+}
+template <>
+const Renderer::Spans<std::uint32_t>& Renderer::spans() const noexcept {
+  return spans32_;
+}
+
+/// Copies spans one behind the other. Not exact: up to a step too much is written behind the last one.
+template <class Token>
 class Renderer::Writer {
  public:
   Writer(const Renderer& renderer, std::uint8_t* text, Token* tokens, std::uint8_t* labels) noexcept
-      : spans_(renderer.spans_.data()),
-        text_arena_(renderer.text_.data()),
-        text_(text),
-        tokens_(tokens),
-        labels_(labels) {
-    if constexpr (sizeof(Token) == 2)
-      token_arena_ = renderer.tokens16_.data();
-    else
-      token_arena_ = renderer.tokens32_.data();
-  }
+      : renderer_(renderer), text_(text), tokens_(tokens), labels_(labels) {}
 
-  /// Up to kGroup parts; all kGroup are read.
-  void add(const Part* parts, std::size_t count, const std::uint16_t* row) noexcept {
-    if (size_ + kGroup > kCapacity) flush();
-    for (std::size_t g = 0; g < kGroup; ++g) list_[size_ + g] = parts[g].first + row[parts[g].column];
-    size_ += count;
-  }
-
-  void flush() noexcept {
+  template <bool kExact>
+  void copy(const std::uint32_t* list, const std::uint32_t* end) noexcept {
+    const Span<Token>* const spans = renderer_.spans<Token>().spans.data();
+    Token* const tokens = tokens_;
+    std::uint8_t* const labels = labels_;
     std::uint8_t* text = text_;
-    Token* tokens = tokens_;
-    std::uint8_t* labels = labels_;
-    for (std::size_t i = 0; i < size_; ++i) {
-      const Span span = spans_[list_[i]];
-      copy(text_arena_ + span.text_begin, span.text_size, text);
-      copy_tokens(token_arena_ + span.token_begin, span.num_tokens, span.label, tokens, labels);
-      text += span.text_size;
-      tokens += span.num_tokens;
-      labels += span.num_tokens;
+    std::size_t at = 0;  // of tokens and labels
+    for (; list != end; ++list) {
+      const Span<Token>& span = spans[*list];
+      const std::size_t size = span.text_size, count = span.num_tokens;
+      std::memcpy(text, span.text, kExact ? std::min(size, kTextStep) : kTextStep);
+      std::memcpy(tokens + at, span.tokens,
+                  (kExact ? std::min(count, kTokenStep) : kTokenStep) * sizeof(Token));
+      std::memcpy(labels + at, span.labels, kExact ? std::min(count, kTokenStep) : kTokenStep);
+      if (!span.fits) [[unlikely]]
+        copy_rest(span, renderer_.rests_[*list], text, tokens + at, labels + at);
+      text += size;
+      at += count;
     }
     text_ = text;
-    tokens_ = tokens;
-    labels_ = labels;
-    size_ = 0;
+    tokens_ += at;
+    labels_ += at;
   }
 
  private:
-  static void copy(const std::uint8_t* from, std::size_t size, std::uint8_t* to) noexcept {
-    if constexpr (kExact) {
-      std::memcpy(to, from, size);
-    } else {
-      std::memcpy(to, from, kTextStep);
-      for (std::size_t done = kTextStep; done < size; done += kTextStep) [[unlikely]]
-        std::memcpy(to + done, from + done, kTextStep);
-    }
-  }
-  static void copy_tokens(const Token* from, std::size_t count, std::uint8_t label, Token* to,
-                          std::uint8_t* labels) noexcept {
-    if constexpr (kExact) {
-      std::memcpy(to, from, count * sizeof(Token));
-      std::memset(labels, label, count);
-    } else {
-      std::memcpy(to, from, kTokenStep * sizeof(Token));
-      std::memset(labels, label, kTokenStep);
-      for (std::size_t done = kTokenStep; done < count; done += kTokenStep) [[unlikely]] {
-        std::memcpy(to + done, from + done, kTokenStep * sizeof(Token));
-        std::memset(labels + done, label, kTokenStep);
-      }
+  /// What is behind the first step of a long span.
+  void copy_rest(const Span<Token>& span, Rest rest, std::uint8_t* text, Token* tokens,
+                 std::uint8_t* labels) const noexcept {
+    if (span.text_size > kTextStep)
+      std::memcpy(text + kTextStep, renderer_.text_.data() + rest.text, span.text_size - kTextStep);
+    if (span.num_tokens > kTokenStep) {
+      const std::size_t count = span.num_tokens - kTokenStep;
+      std::memcpy(tokens + kTokenStep, renderer_.spans<Token>().tokens.data() + rest.tokens,
+                  count * sizeof(Token));
+      std::memset(labels + kTokenStep, span.labels[0], count);
     }
   }
 
-  static constexpr std::size_t kCapacity = 1024;
-  const Span* spans_;
-  const std::uint8_t* text_arena_;
-  const Token* token_arena_;
+  const Renderer& renderer_;
   std::uint8_t* text_;
   Token* tokens_;
   std::uint8_t* labels_;
-  std::size_t size_ = 0;
-  std::uint32_t list_[kCapacity];
 };
 
-template <bool kExact, class Token>
-void Renderer::write_sentences(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
-                               std::size_t begin, std::size_t end, Writer<kExact, Token> out) const noexcept {
-  choices += begin * 2 * statements_;
-  for (std::size_t i = begin; i < end; ++i) {
-    if (i + kAhead < end) __builtin_prefetch(row_of(elements[i + kAhead]));
-    const std::uint16_t* row = row_of(elements[i]);
-    const std::size_t kind = kind_of_value_[row[kind_column_]];
-    for (std::size_t j = 0; j < statements_; ++j, choices += 2) {
-      const std::size_t id = choices_[kind * attributes_ + choices[0]].templates + choices[1];
-      const Template& chosen = templates_[id * places_ + place_of(j)];
-      const Part* part = parts_.data() + chosen.parts;
-      for (std::size_t left = chosen.num_parts; left > 0; part += kGroup) {
-        const std::size_t count = std::min(left, kGroup);
-        out.add(part, count, row);
-        left -= count;
-      }
-    }
+template <class Token>
+void Renderer::write_share(const Drawn::Share& share, std::uint8_t* text, Token* tokens,
+                           std::uint8_t* labels) const noexcept {
+  const std::uint32_t* const list = share.spans.data();
+  const std::uint32_t* const end = list + share.num_spans;
+  // Behind `exact` a step too much could reach what belongs to another thread, or to nobody.
+  const std::uint32_t* exact = end;
+  for (std::uint64_t behind = 0; exact != list;) {
+    if (static_cast<std::uint32_t>(behind) >= kTextStep && behind >> 32 >= kTokenStep) break;
+    behind += span_sizes_[*--exact];
   }
-  out.flush();
+  Writer<Token> out(*this, text + share.text_begin, tokens + share.token_begin, labels + share.token_begin);
+  out.template copy<false>(list, exact);
+  out.template copy<true>(exact, end);
 }
 
 template <class Token>
-void Renderer::write(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
-                     const std::uint64_t* text_offsets, const std::uint64_t* token_offsets,
-                     std::uint8_t* text, Token* tokens, std::uint8_t* labels, unsigned threads) const {
-  const std::size_t parts = part_count(elements.size(), kGrain, threads);
-  parallel_ranges(elements.size(), parts, [&](std::size_t, std::size_t begin, std::size_t end) {
-    // Behind `exact` a step too much could reach what belongs to another thread, or to nobody.
-    std::size_t exact = end;
-    while (exact > begin && (text_offsets[end] - text_offsets[exact] < kTextStep ||
-                             token_offsets[end] - token_offsets[exact] < kTokenStep))
-      --exact;
-    const auto at = [&]<bool kExact>(std::size_t i) {
-      return Writer<kExact, Token>(*this, text + text_offsets[i], tokens + token_offsets[i],
-                                   labels + token_offsets[i]);
-    };
-    write_sentences(elements, choices, begin, exact, at.template operator()<false>(begin));
-    write_sentences(elements, choices, exact, end, at.template operator()<true>(exact));
+void Renderer::write(const Drawn& drawn, std::uint8_t* text, Token* tokens, std::uint8_t* labels) const {
+  const std::size_t parts = drawn.shares_.size();
+  parallel_ranges(parts, parts, [&](std::size_t part, std::size_t, std::size_t) {
+    write_share(drawn.shares_[part], text, tokens, labels);
   });
 }
 
-template void Renderer::write(std::span<const std::uint32_t>, const std::uint16_t*, const std::uint64_t*,
-                              const std::uint64_t*, std::uint8_t*, std::uint16_t*, std::uint8_t*,
-                              unsigned) const;
-template void Renderer::write(std::span<const std::uint32_t>, const std::uint16_t*, const std::uint64_t*,
-                              const std::uint64_t*, std::uint8_t*, std::uint32_t*, std::uint8_t*,
-                              unsigned) const;
+template void Renderer::write(const Drawn&, std::uint8_t*, std::uint16_t*, std::uint8_t*) const;
+template void Renderer::write(const Drawn&, std::uint8_t*, std::uint32_t*, std::uint8_t*) const;
 
 }  // namespace skm

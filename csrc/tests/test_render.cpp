@@ -150,12 +150,12 @@ void check_rendered(const Plan& plan, const skm::Renderer& renderer,
   const std::uint64_t key = 42, first = 1000;
   std::vector<std::uint16_t> choices(n * 2 * plan.scalars.statements);
   std::vector<std::uint64_t> text_offsets(n + 1), token_offsets(n + 1);
-  CHECK(renderer.draw(elements, first, key, choices.data(), text_offsets.data(), token_offsets.data(),
+  static skm::Drawn drawn;  // used again and again, as in a long run
+  CHECK(renderer.draw(elements, first, key, choices.data(), text_offsets.data(), token_offsets.data(), drawn,
                       threads) == n);
   std::vector<std::uint8_t> text(text_offsets[n]), labels(token_offsets[n]);
   std::vector<Token> tokens(token_offsets[n]);
-  renderer.write(elements, choices.data(), text_offsets.data(), token_offsets.data(), text.data(),
-                 tokens.data(), labels.data(), threads);
+  renderer.write(drawn, text.data(), tokens.data(), labels.data());
   Sentence all;
   for (std::size_t i = 0; i < n; ++i) {
     CHECK(text_offsets[i] == all.text.size() && token_offsets[i] == all.tokens.size());
@@ -238,7 +238,8 @@ void test_refused_contents_and_elements() {
   const Words elements = {0, 1, 2};
   std::vector<std::uint16_t> choices(6 * plan.scalars.statements);
   std::vector<std::uint64_t> offsets(8);
-  CHECK(renderer.draw(elements, 0, 1, choices.data(), offsets.data(), offsets.data() + 4, 1) == 2);
+  skm::Drawn drawn;
+  CHECK(renderer.draw(elements, 0, 1, choices.data(), offsets.data(), offsets.data() + 4, drawn, 1) == 2);
 }
 
 }  // namespace

@@ -176,10 +176,10 @@ def _check_counts(corpus: LabelledCorpus) -> None:
     wrong = np.flatnonzero(counts != corpus.counts)
     if wrong.size:
         element = int(wrong[0])
-        where = corpus.path / layout.ELEMENTS_TABLE if corpus.path is not None else "counts"
         told, found = int(corpus.counts[element]), int(counts[element])
         raise CorpusError(
-            f"{where}: element {element:,}: count {told:,}, and {found:,} sentences are about it"
+            f"{corpus.where('elements')}: {found:,} sentences are about element {element:,};"
+            f" {layout.ELEMENTS_TABLE} counts {told:,}"
         )
 
 
@@ -220,22 +220,32 @@ def _texts_of(corpus: LabelledCorpus, elements: npt.NDArray[np.uint32]) -> dict[
 def _check_rendered(corpus: LabelledCorpus, render: Render, begin: int, end: int) -> None:
     part = corpus.sentences.part(begin, end)
     expected = render(begin, part.elements)
-    offsets = {"text": expected.text_offsets, "tokens": expected.offsets, "labels": expected.offsets}
-    for column in ("statements", "offsets", "text_offsets", "tokens", "labels", "text"):
-        found, wanted = getattr(part, column), getattr(expected, column)
-        if np.array_equal(found, wanted):
-            continue
-        if found.shape != wanted.shape:
-            sentence = int(np.argmax(part.offsets != expected.offsets)) - 1
-        else:
-            place = int(np.argwhere(found != wanted)[0][0])
-            bounds = offsets.get(column)
-            sentence = place - (column in ("offsets", "text_offsets"))
-            if bounds is not None:
-                sentence = int(np.searchsorted(bounds, place, side="right")) - 1
+    wrong = []
+    for column in Sentences.columns():
+        sentence = _first_difference(part, expected, column)
+        if sentence is not None:
+            wrong.append((sentence, column))
+    if wrong:
+        sentence, column = min(wrong)
         raise CorpusError(
-            f"{corpus.where(column)}: sentence {begin + max(sentence, 0):,} is not what the source makes"
+            f"{corpus.where(column)}: sentence {begin + sentence:,} is not what the source makes"
         )
+
+
+def _first_difference(part: Sentences, expected: Sentences, column: str) -> int | None:
+    """The first sentence where a column is another one, if there is any."""
+    found, wanted = getattr(part, column), getattr(expected, column)
+    size = min(len(found), len(wanted))
+    if size == 0:
+        return None if found.shape == wanted.shape else 0
+    different = np.flatnonzero((found[:size] != wanted[:size]).reshape(size, -1).any(axis=1))
+    if not different.size:
+        return None if found.shape == wanted.shape else len(part) - 1
+    place = int(different[0])
+    if column in ("text", "tokens", "labels"):
+        bounds = expected.text_offsets if column == "text" else expected.offsets
+        return int(np.searchsorted(bounds, place, side="right")) - 1
+    return place - (column in ("offsets", "text_offsets"))
 
 
 def _check_files(corpus: LabelledCorpus) -> None:

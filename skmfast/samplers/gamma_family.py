@@ -230,7 +230,9 @@ def _parameter(values: npt.ArrayLike, name: str, least: float, most: float) -> D
 
 
 def _dimensions(size: int | Sequence[int]) -> tuple[int, ...]:
-    dimensions = (operator.index(size),) if not isinstance(size, Sequence) else tuple(map(operator.index, size))
+    dimensions = (
+        (operator.index(size),) if not isinstance(size, Sequence) else tuple(map(operator.index, size))
+    )
     if any(length < 0 for length in dimensions):
         raise ValueError(f"size = {size}: a dimension is negative")
     return dimensions
@@ -250,7 +252,9 @@ def _result(dimensions: tuple[int, ...], out: npt.NDArray[Any] | None, dtype: An
     if out is None:
         return np.empty(dimensions, dtype=dtype)
     if not isinstance(out, np.ndarray) or out.dtype != dtype:
-        raise TypeError(f"out: an array of {np.dtype(dtype)} is needed, got {getattr(out, 'dtype', type(out))}")
+        raise TypeError(
+            f"out: an array of {np.dtype(dtype)} is needed, got {getattr(out, 'dtype', type(out))}"
+        )
     if out.shape != dimensions or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError(f"out: shape {out.shape}, or not contiguous and writeable; {dimensions} is needed")
     return out

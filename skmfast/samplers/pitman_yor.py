@@ -168,7 +168,9 @@ class Restaurant:
         elif not isinstance(out, np.ndarray) or out.dtype != np.uint32:
             raise TypeError(f"out: an array of uint32 is needed, got {getattr(out, 'dtype', type(out))}")
         elif out.shape != (number,) or not out.flags.c_contiguous or not out.flags.writeable:
-            raise ValueError(f"out: shape {out.shape}, or not contiguous and writeable; ({number},) is needed")
+            raise ValueError(
+                f"out: shape {out.shape}, or not contiguous and writeable; ({number},) is needed"
+            )
         try:
             self._seating.seat(out, resolve_threads(threads))
         except ValueError as error:  # std::length_error
@@ -454,7 +456,9 @@ def check_parameters(discount: float, concentration: float) -> tuple[float, floa
     if not 0 <= discount < 1:
         raise ValueError(f"discount = {discount}: outside [0, 1)")
     if not -discount < concentration <= 1e12 or math.isnan(concentration):
-        raise ValueError(f"concentration = {concentration}: outside (-discount, 1e12] with discount {discount}")
+        raise ValueError(
+            f"concentration = {concentration}: outside (-discount, 1e12] with discount {discount}"
+        )
     return discount, concentration
 
 

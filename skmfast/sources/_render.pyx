@@ -59,6 +59,8 @@ cdef extern from "skm/render.hpp" namespace "skm" nogil:
         size_t row
         size_t field
     RenderFault check_plan(const Plan&)
+    cdef cppclass Drawn:
+        Drawn() except +
     cdef cppclass CxxRenderer "skm::Renderer":
         CxxRenderer(const Plan&) except +
         ContentsFault append_contents(Halves) except +
@@ -67,15 +69,11 @@ cdef extern from "skm/render.hpp" namespace "skm" nogil:
         size_t statements()
         cbool wide_tokens()
         size_t draw(Words elements, uint64_t first, uint64_t key, uint16_t* choices, uint64_t* text_offsets,
-                    uint64_t* token_offsets, unsigned threads) except +
+                    uint64_t* token_offsets, Drawn& drawn, unsigned threads) except +
         void write16 "write<std::uint16_t>"(
-            Words elements, const uint16_t* choices, const uint64_t* text_offsets,
-            const uint64_t* token_offsets, uint8_t* text, uint16_t* tokens, uint8_t* labels,
-            unsigned threads) except +
+            const Drawn& drawn, uint8_t* text, uint16_t* tokens, uint8_t* labels) except +
         void write32 "write<std::uint32_t>"(
-            Words elements, const uint16_t* choices, const uint64_t* text_offsets,
-            const uint64_t* token_offsets, uint8_t* text, uint32_t* tokens, uint8_t* labels,
-            unsigned threads) except +
+            const Drawn& drawn, uint8_t* text, uint32_t* tokens, uint8_t* labels) except +
 
 
 cdef cnp.ndarray plan_array(plan, str name, dtype):
@@ -129,6 +127,7 @@ cdef class Renderer:
     """
 
     cdef unique_ptr[CxxRenderer] core
+    cdef unique_ptr[Drawn] spare  # kept between calls, with its memory
 
     def __init__(self, plan):
         piece_bytes = plan_array(plan, "piece_bytes", np.uint8)
@@ -259,12 +258,17 @@ cdef class Renderer:
         cdef uint16_t* choices = <uint16_t*> cnp.PyArray_DATA(statements)
         cdef uint64_t* text_places = <uint64_t*> cnp.PyArray_DATA(text_offsets)
         cdef uint64_t* places = <uint64_t*> cnp.PyArray_DATA(offsets)
-        cdef size_t drawn
+        cdef size_t known
+        # Taken away while in use: a call from another thread makes its own.
+        cdef unique_ptr[Drawn] drawn
+        drawn.swap(self.spare)
+        if not drawn:
+            drawn.reset(new Drawn())
         with nogil:
-            drawn = core.draw(subjects, begin, stream, choices, text_places, places, workers)
-        if drawn != count:
+            known = core.draw(subjects, begin, stream, choices, text_places, places, drawn.get()[0], workers)
+        if known != count:
             raise ValueError(
-                f"sentence {first + drawn} is about element {chosen[drawn]}; {core.num_elements()} have contents"
+                f"sentence {first + known} is about element {chosen[known]}; {core.num_elements()} have contents"
             )
         cdef cnp.ndarray text = output(buffers, "text", text_places[count], np.uint8)
         cdef cnp.ndarray tokens = output(buffers, "tokens", places[count], self.token_dtype)
@@ -274,9 +278,10 @@ cdef class Renderer:
         cdef void* ids = cnp.PyArray_DATA(tokens)
         with nogil:
             if core.wide_tokens():
-                core.write32(subjects, choices, text_places, places, characters, <uint32_t*> ids, marks, workers)
+                core.write32(drawn.get()[0], characters, <uint32_t*> ids, marks)
             else:
-                core.write16(subjects, choices, text_places, places, characters, <uint16_t*> ids, marks, workers)
+                core.write16(drawn.get()[0], characters, <uint16_t*> ids, marks)
+        drawn.swap(self.spare)
         shaped = (<object> statements).reshape(count, -1, 2) if count else (
             np.empty((0, core.statements(), 2), dtype=np.uint16))
         return text, text_offsets, tokens, offsets, labels, shaped

@@ -7,9 +7,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.sources.frequencies import Frequencies, PitmanYor, Uniform, Zipf
-from skmfast.sources.philox import random_blocks, stream_key
+from skmfast.samplers.generator import Generator
+from skmfast.samplers.pitman_yor import Restaurant, weights_given
+from skmfast.sources.frequencies import Frequencies, PitmanYor, Uniform, Zipf, _zipf_sums
 from skmfast.sources.streams import SEATS, WEIGHTS
+
+MAX_ELEMENTS = 1 << 32  # elements are numbered in 32 bits
 
 
 class ElementStream(Protocol):
@@ -23,90 +26,73 @@ class ElementStream(Protocol):
 
 
 def element_stream(frequencies: Frequencies, seed: int) -> ElementStream:
-    """The stream of some frequencies.
+    """The elements that a corpus with this seed is about.
+
+    Pitman-Yor elements are the tables of a `Restaurant`, sentence i being its customer i; their
+    frequencies are drawn afterwards from the posterior given the counts, which leaves the joint law of
+    both as if frequencies had been drawn first. Zipf and uniform elements are draws of a `Generator`; the
+    element of rank k is number k - 1.
 
     Raises
     ------
     ValueError
-        If elements would not have numbers below 2^32.
+        If there are more than 2^32 elements.
+
+    Examples
+    --------
+    >>> element_stream(PitmanYor(0.5, 1.0), seed=1).next(8, threads=1).tolist()
+    [0, 0, 0, 0, 0, 1, 1, 0]
     """
-    if frequencies.num_elements is not None and frequencies.num_elements > 1 << 32:
-        raise ValueError(f"{frequencies.num_elements:,} elements; a corpus numbers at most 2^32")
+    number = frequencies.num_elements
+    if number is not None and number > MAX_ELEMENTS:
+        raise ValueError(f"{number:,} elements; the sentences of a corpus are about at most 2^32")
     if isinstance(frequencies, PitmanYor):
         return _PitmanYorElements(frequencies, seed)
     if isinstance(frequencies, Zipf):
         return _ZipfElements(frequencies, seed)
     if isinstance(frequencies, Uniform):
         return _UniformElements(frequencies, seed)
-    raise TypeError(f"elements of {type(frequencies).__name__} cannot be drawn")
+    raise TypeError(f"elements of {type(frequencies).__name__} frequencies cannot be drawn")
 
 
 class _PitmanYorElements:
-    """The restaurant's customers: sentence i is about the table that customer i sits at."""
-
-    def __init__(self, frequencies: PitmanYor, seed: int) -> None:
-        self._law, self._seed = frequencies, seed
-        self._counts: list[int] = []
-        self._n = 0
-        self._rng = np.random.Generator(np.random.Philox(key=stream_key(seed, SEATS)))
+    def __init__(self, law: PitmanYor, seed: int) -> None:
+        self._law, self._seed = law, seed
+        self._restaurant = Restaurant(law.discount, law.concentration, seed, SEATS)
 
     def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
-        out = np.empty(count, dtype=np.uint32)
-        d, theta = self._law.discount, self._law.concentration
-        seats: list[int] = getattr(self, "_seats", [])
-        self._seats = seats
-        for i in range(count):
-            u = self._rng.random() * (self._n + theta)
-            if u < theta + d * len(self._counts) or not seats:
-                table = len(self._counts)
-                self._counts.append(0)
-            else:
-                while True:
-                    table = seats[int(self._rng.random() * len(seats))]
-                    if self._rng.random() * self._counts[table] < self._counts[table] - d:
-                        break
-            self._counts[table] += 1
-            seats.append(table)
-            self._n += 1
-            out[i] = table
-        return out
+        return self._restaurant.seat(count, threads=threads)
 
     def frequencies(self, counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-        rng = np.random.Generator(np.random.Philox(key=stream_key(self._seed, WEIGHTS)))
-        d = self._law.discount
-        gammas = rng.gamma(np.append(counts - d, self._law.concentration + d * len(counts)))
-        return np.asarray(gammas[:-1] / gammas.sum())
-
-
-class _UniformElements:
-    def __init__(self, frequencies: Uniform, seed: int) -> None:
-        self._size = frequencies.num_elements
-        self._key = stream_key(seed, SEATS)
-        self._done = 0
-
-    def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
-        words = random_blocks(self._key, np.arange(self._done, self._done + count, dtype=np.uint64))[:, 0]
-        self._done += count
-        places = (words >> np.uint64(32)) * np.uint64(self._size) >> np.uint64(32)
-        return np.asarray(places, dtype=np.uint32)
-
-    def frequencies(self, counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-        return np.full(len(counts), 1 / self._size)
+        weights, _ = weights_given(counts, self._law.discount, self._law.concentration, self._seed, WEIGHTS)
+        return weights
 
 
 class _ZipfElements:
-    def __init__(self, frequencies: Zipf, seed: int) -> None:
-        weights = np.arange(1, frequencies.num_elements + 1, dtype=np.float64) ** -frequencies.exponent
-        self._weights = weights / weights.sum()
-        self._cumulated = np.cumsum(self._weights)
-        self._key = stream_key(seed, SEATS)
-        self._done = 0
+    def __init__(self, law: Zipf, seed: int) -> None:
+        self._law = law
+        self._normaliser = _zipf_sums(law.exponent, law.num_elements)[0]
+        self._generator = Generator(seed, SEATS)
 
     def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
-        words = random_blocks(self._key, np.arange(self._done, self._done + count, dtype=np.uint64))[:, 0]
-        self._done += count
-        drawn = np.searchsorted(self._cumulated, (words >> np.uint64(11)) * 2.0**-53, side="right")
-        return np.asarray(np.minimum(drawn, len(self._weights) - 1), dtype=np.uint32)
+        ranks = np.empty(count, dtype=np.int64)
+        self._generator.zipf(self._law.exponent, self._law.num_elements, out=ranks, threads=threads)
+        return (ranks - 1).astype(np.uint32)
 
     def frequencies(self, counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-        return np.asarray(self._weights[: len(counts)])
+        powers = np.arange(1, len(counts) + 1, dtype=np.float64) ** -self._law.exponent
+        return np.asarray(powers / self._normaliser)
+
+
+class _UniformElements:
+    def __init__(self, law: Uniform, seed: int) -> None:
+        self._law = law
+        self._generator = Generator(seed, SEATS)
+
+    def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
+        elements = np.empty(count, dtype=np.uint32)
+        self._generator.integers(0, self._law.num_elements, dtype=np.uint32, out=elements, threads=threads)
+        return elements
+
+    def frequencies(self, counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+        return np.full(len(counts), 1 / self._law.num_elements)

@@ -73,6 +73,20 @@ inline constexpr std::uint32_t kMaxPieceSize = 65535;
 /// Looks at every array of the plan. A Renderer may be made from a plan without fault only.
 RenderFault check_plan(const RenderPlan& plan);
 
+/// Sentences as the numbers of their spans: what Renderer::draw leaves to Renderer::write, about 32 bytes a
+/// sentence. Good for the Renderer that made it; drawing into it again needs no new memory.
+class Drawn {
+  friend class Renderer;
+  /// What one thread has drawn, and where it goes.
+  struct Share {
+    std::vector<std::uint32_t> spans;  ///< the first num_spans are in use
+    std::size_t num_spans = 0;
+    std::uint64_t text_begin = 0, text_end = 0;
+    std::uint64_t token_begin = 0, token_end = 0;
+  };
+  std::vector<Share> shares_;
+};
+
 class Renderer {
  public:
   /// Compiles `plan`, which check_plan has passed. Throws std::bad_alloc.
@@ -86,46 +100,53 @@ class Renderer {
   std::size_t num_elements() const noexcept { return num_elements_; }
   std::size_t statements() const noexcept { return statements_; }
   /// Whether tokens need 32 bits.
-  bool wide_tokens() const noexcept { return tokens16_.empty(); }
+  bool wide_tokens() const noexcept { return spans16_.spans.empty(); }
 
-  /// Draws the sentences first, first + 1, ... of `elements`. Writes the choices, (attribute, template
-  /// within the kind and attribute) for each statement, and where each sentence's text and tokens begin,
-  /// counted from 0: offsets have elements.size() + 1 entries. Returns the index of the first element
-  /// without contents, and the output is then unspecified; elements.size() where there is none.
+  /// Draws the sentences first, first + 1, ... of `elements`; first + elements.size() is at most 2^62. Writes
+  /// the choices, (attribute, template within the kind and attribute) for each statement, and where each
+  /// sentence's text and tokens begin, counted from 0: offsets have elements.size() + 1 entries. Returns the
+  /// index of the first element without contents, and the output is then unspecified; elements.size() where
+  /// there is none. Throws std::bad_alloc.
   std::size_t draw(std::span<const std::uint32_t> elements, std::uint64_t first, std::uint64_t key,
                    std::uint16_t* choices, std::uint64_t* text_offsets, std::uint64_t* token_offsets,
-                   unsigned threads) const;
+                   Drawn& drawn, unsigned threads) const;
 
-  /// Writes the sentences that draw() has drawn, with its outputs: text_offsets.back() bytes of text,
-  /// token_offsets.back() tokens and labels, nothing beyond. Token is std::uint32_t where
-  /// wide_tokens(), otherwise std::uint16_t.
+  /// Writes the sentences that draw() has drawn: text_offsets.back() bytes of text, token_offsets.back()
+  /// tokens and labels, nothing beyond. Token is std::uint32_t where wide_tokens(), otherwise std::uint16_t.
   template <class Token>
-  void write(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
-             const std::uint64_t* text_offsets, const std::uint64_t* token_offsets, std::uint8_t* text,
-             Token* tokens, std::uint8_t* labels, unsigned threads) const;
+  void write(const Drawn& drawn, std::uint8_t* text, Token* tokens, std::uint8_t* labels) const;
 
  private:
-  /// A string with its tokens and the label they all have: what is copied in one go.
-  struct Span {
-    std::uint32_t text_begin;
-    std::uint32_t token_begin;
+  static constexpr std::size_t kTextStep = 32;
+  static constexpr std::size_t kTokenStep = 8;
+
+  /// A string with its tokens and the label they all have: what is copied in one go. One cache line where
+  /// tokens have 16 bits; what does not fit into it is found through rests_.
+  template <class Token>
+  struct alignas(64) Span {
+    std::uint8_t text[kTextStep];
+    Token tokens[kTokenStep];
+    std::uint8_t labels[kTokenStep];
     std::uint16_t text_size;
     std::uint16_t num_tokens;
-    std::uint8_t label;
+    bool fits;
   };
+  /// Where a span goes on behind its first step: in text_, and in the tokens of that width.
+  struct Rest {
+    std::uint32_t text;
+    std::uint32_t tokens;
+  };
+  static_assert(sizeof(Span<std::uint16_t>) == 64);
   /// The span `first + row[column]`; literals read the column that is always 0.
   struct Part {
     std::uint32_t first;
     std::uint32_t column;
   };
-  /// A template as it stands at one place of a sentence. Parts and slots fill whole groups; behind their
-  /// end stand empty ones.
+  /// A template as it stands at one place of a sentence. Parts fill whole groups; behind their end stand
+  /// empty ones.
   struct Template {
-    std::uint64_t literal_size;
     std::uint32_t parts;  ///< index of the first one
     std::uint32_t num_parts;
-    std::uint32_t slots;  ///< parts that are no literals, for sizes
-    std::uint32_t num_slots;
   };
   struct Choice {
     std::uint32_t guide;      ///< where its guide table begins
@@ -134,18 +155,18 @@ class Renderer {
   };
   class Compiler;
   class SentenceWords;
-  template <bool kExact, class Token>
+  template <class Token>
   class Writer;
 
-  template <bool kExact, class Token>
-  void write_sentences(std::span<const std::uint32_t> elements, const std::uint16_t* choices,
-                       std::size_t begin, std::size_t end, Writer<kExact, Token> out) const noexcept;
-  void draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
-                  std::uint64_t first, std::uint64_t key, std::uint16_t* choices, std::uint64_t* text_offsets,
-                  std::uint64_t* token_offsets) const noexcept;
+  std::size_t draw_range(std::span<const std::uint32_t> elements, std::size_t begin, std::size_t end,
+                         std::uint64_t first, std::uint64_t key, std::uint16_t* choices,
+                         std::uint64_t* text_offsets, std::uint64_t* token_offsets,
+                         std::vector<std::uint32_t>& spans) const;
   std::uint64_t draw_sentence(const std::uint16_t* row, const SentenceWords& words, std::size_t t,
-                              std::uint16_t* choices) const noexcept;
-  std::uint64_t size_of(const Template& chosen, const std::uint16_t* row) const noexcept;
+                              std::uint16_t* choices, std::uint32_t*& list) const noexcept;
+  template <class Token>
+  void write_share(const Drawn::Share& share, std::uint8_t* text, Token* tokens,
+                   std::uint8_t* labels) const noexcept;
   void compile_choices(const RenderPlan& plan);
   const std::uint16_t* row_of(std::uint32_t element) const noexcept {
     return contents_.data() + std::size_t{element} * row_width_;
@@ -155,13 +176,22 @@ class Renderer {
     return j == 0 ? 0 : j + 1 == statements_ ? places_ - 1 : 1;
   }
 
-  std::vector<std::uint8_t> text_;       ///< of all spans, padded so that whole steps may be read
-  std::vector<std::uint16_t> tokens16_;  ///< likewise; empty where they need 32 bits
-  std::vector<std::uint32_t> tokens32_;
-  std::vector<Span> spans_;
+  /// The spans, and all tokens, in one width.
+  template <class Token>
+  struct Spans {
+    std::vector<Span<Token>> spans;
+    std::vector<Token> tokens;
+  };
+  template <class Token>
+  const Spans<Token>& spans() const noexcept;
+
+  std::vector<std::uint8_t>
+      text_;  ///< of all spans; padded, as the tokens are, so that whole steps may be read
+  Spans<std::uint16_t> spans16_;  ///< empty where tokens need 32 bits
+  Spans<std::uint32_t> spans32_;
+  std::vector<Rest> rests_;                ///< one for each span
   std::vector<std::uint64_t> span_sizes_;  ///< bytes of text in the low half, tokens in the high half
   std::vector<Part> parts_;
-  std::vector<Part> slots_;
   std::vector<Template> templates_;  ///< [id * places_ + place]
   std::vector<Choice> choices_;      ///< [kind * attributes_ + attribute]
   std::vector<std::uint16_t> guides_;
@@ -173,8 +203,8 @@ class Renderer {
   std::size_t num_elements_ = 0;
   std::size_t attributes_;
   std::size_t statements_;
-  std::size_t places_;  ///< min(statements, 3)
-  std::uint64_t end_size_;
+  std::size_t places_;          ///< min(statements, 3)
+  std::size_t most_parts_ = 0;  ///< of a sentence, groups filled
   std::uint16_t kind_column_;
   bool fixed_order_;
 };
