@@ -75,8 +75,8 @@ class TemplateChoice:
         mean = num_sentences / self.groups
         spread = _SPREAD * math.sqrt(mean * (1 - 1 / self.groups)) + 2
         low, high = max(math.ceil(mean - spread), 0), min(math.floor(mean + spread), num_sentences)
-        # The information hardly bends over the spread: weights of evenly spaced numbers, normalised, will do.
-        sizes = np.unique(np.rint(np.linspace(low, high, 41)))
+        # Information and binomial are smooth: evenly spaced numbers give the same mean.
+        sizes = np.arange(low, high + 1, max((high - low) // 64, 1), dtype=np.float64)
         others, share = num_sentences - sizes, 1 / self.groups
         logs = xlogy(sizes, share) + xlog1py(others, -share) - gammaln(sizes + 1) - gammaln(others + 1)
         parts = np.exp(logs - logs.max())
@@ -125,7 +125,7 @@ def dirichlet_information_bits(num_draws: float, categories: int, prior: float) 
 
 def _beta_binomial(m: float, a: float, b: float) -> tuple[Floats, Floats]:
     """Nodes, and weights of sum 1, for means of smooth functions over BetaBinomial(m; a, b)."""
-    from scipy.special import betaln, gammaln
+    from skmfast.sources.gamma_ratios import log_gamma_ratio
 
     if m <= 4 * _SUMMED:
         nodes = np.arange(m + 1)
@@ -140,7 +140,7 @@ def _beta_binomial(m: float, a: float, b: float) -> tuple[Floats, Floats]:
         inner = (edges[:-1, None] + half + half * places).ravel()
         nodes = np.concatenate([ends, inner, m - ends[::-1]])
         sizes = np.concatenate([np.ones(_SUMMED), (half * parts).ravel(), np.ones(_SUMMED)])
-    logs = betaln(nodes + a, m - nodes + b) - gammaln(nodes + 1) - gammaln(m - nodes + 1)
+    logs = log_gamma_ratio(nodes + 1, a - 1) + log_gamma_ratio(m - nodes + 1, b - 1)
     weights = sizes * np.exp(logs - logs.max())
     return nodes, weights / weights.sum()
 

@@ -1,4 +1,4 @@
-"""Streams, spectra, Heaps curves and rarefaction beside their definitions; exponents on known laws and text."""
+"""Spectra, Heaps curves and rarefaction beside their definitions; exponents of known laws and of text."""
 
 import naive
 import numpy as np
