@@ -120,10 +120,7 @@ WRONG = {
         "part_piece[3]",
         lambda p: {"part_piece": changed(p.part_piece, 3, 2**32 - 1)},
     ),
-    "field outside": (
-        "part_field[2]",
-        lambda p: {"part_field": changed(p.part_field, 2, len(p.field_sizes))},
-    ),
+    "field outside": ("part_field[2]", lambda p: {"part_field": changed(p.part_field, 2, len(p.field_sizes))}),
     "field below": ("part_field[2]", lambda p: {"part_field": changed(p.part_field, 2, -2)}),
     "fewer labels": ("part_label", lambda p: {"part_label": p.part_label[1:]}),
     "no fields": ("part_field", lambda p: {"field_sizes": p.field_sizes[:1]}),
