@@ -109,6 +109,14 @@ class Code(Protocol):
 
 
 @runtime_checkable
+class FileCode(Code, Protocol):
+    """A code that needs more than the bytes of a file, and finds it beside the file."""
+
+    def lengths_of_file(self, path: str | PathLike[str]) -> CodeLengths:
+        """Code length of a file as one corpus. Raises CorpusError where what it needs is missing or wrong."""
+
+
+@runtime_checkable
 class DecodableCode(Code, Protocol):
     """A code that also writes and reads the bits it counts."""
 

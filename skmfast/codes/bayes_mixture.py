@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from skmfast.codes.base import describe
 from skmfast.codes.knowledge import (
@@ -20,6 +21,7 @@ from skmfast.codes.knowledge import (
     seen_before,
     statements_of,
 )
+from skmfast.codes.redundancy import Redundancy, expected_redundancy
 from skmfast.corpora.labelled import LabelledCorpus
 from skmfast.sources import hyperparameters as integrated
 from skmfast.sources.frequencies import PitmanYor, Uniform
@@ -100,6 +102,20 @@ class BayesMixture(KnowledgeCode):
         if self._source is None:
             raise ValueError("counts do not say their source: make the code with it")
         return self._lengths(self._source, counts, 0, None)
+
+    def redundancy(self, num_sentences: npt.ArrayLike) -> Redundancy:
+        """Expected redundancy after n sentences, exact, by part; see `skmfast.codes.redundancy`.
+
+        Raises
+        ------
+        ValueError
+            If the code was made without a source, hyperparameters are not known, or n is out of range.
+        TypeError
+            If the source's frequencies are not `PitmanYor`.
+        """
+        if self._source is None or self._hyperparameters != "known":
+            raise ValueError("redundancy is of a source, with known hyperparameters")
+        return expected_redundancy(self._source, num_sentences)
 
     def _lengths(
         self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None

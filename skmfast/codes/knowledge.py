@@ -21,6 +21,7 @@ from skmfast.codes.base import CodeLengths
 from skmfast.corpora import layout
 from skmfast.corpora.labelled import LabelledCorpus
 from skmfast.errors import CorpusError
+from skmfast.sources import _partition
 from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 from skmfast.sources.templates import TemplateSyntax
 
@@ -320,19 +321,14 @@ def statements_of(
 
 
 def seen_before(labels: npt.NDArray[np.integer]) -> Ints:
-    """How often each label came before.
+    """How often each label came before; labels are not negative, and memory grows with the largest.
 
     Examples
     --------
     >>> seen_before(np.array([5, 2, 5, 5])).tolist()
     [0, 0, 1, 2]
     """
-    order = np.argsort(labels, kind="stable")
-    ordered = labels[order]
-    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])[: ordered.size]
-    result = np.empty(ordered.size, np.int64)
-    result[order] = np.arange(ordered.size) - np.repeat(begins, np.diff(np.r_[begins, ordered.size]))
-    return result
+    return _partition.seen_before(labels, int(labels.max(initial=0)) + 1).view(np.int64)
 
 
 def first_places(keys: Ints, size: int) -> Ints:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from skmfast.codes.base import Code, CodeLengths, describe
+from skmfast.codes.base import Code, CodeLengths, FileCode, describe
 from skmfast.codes.registry import make_code
 from skmfast.codes.rows import Row
 from skmfast.corpora import Document, Failure, Source, expand
@@ -89,6 +89,10 @@ def code_length(
     chosen = make_code(code)
     num_threads = resolve_threads(threads)
     limit = parse_memory(memory)
+    if isinstance(chosen, FileCode):
+        if per_document or not isinstance(data_or_paths, (str, os.PathLike)):
+            raise ValueError(f"{chosen.name} codes one file as one corpus: give its path")
+        return chosen.lengths_of_file(data_or_paths)
     documents, names = _gather(data_or_paths, field=field, column=column, max_document_bytes=limit)
     if not any(len(document) for document in documents):
         raise ValueError(f"empty corpus: {len(documents):,} documents with 0 bytes")
@@ -186,6 +190,9 @@ def measure(
         Documents that cannot be read give a row that says why, in place. Where the source itself breaks
         off, the documents before that keep their rows; but a corpus as one has no length then.
     """
+    if isinstance(code, FileCode):
+        yield _of_file(source, code, per_document=per_document)
+        return
     settings = {"threads": threads, "memory": memory}
     items = source.documents(**reading)
     if per_document:
@@ -194,6 +201,19 @@ def measure(
         if progress is not None and "progress" in inspect.signature(code.lengths).parameters:
             settings["progress"] = progress  # type: ignore[assignment]
         yield from _as_one(source, items, code, settings)
+
+
+def _of_file(source: Source, code: FileCode, *, per_document: bool) -> Row:
+    """The row of a file that the code itself reads."""
+    if per_document:
+        return Row.failed(source.name, None, f"{code.name} codes a corpus as one, not documents alone")
+    if source.path is None:
+        return Row.failed(source.name, None, f"{code.name} codes files in their folders, not a stream")
+    try:
+        lengths = code.lengths_of_file(source.path)
+    except _EXPECTED as error:
+        return Row.failed(source.name, None, _reason(error).removeprefix(f"{source.path}: "))
+    return Row(source.name, None, lengths.num_bytes, float(lengths.bits))
 
 
 def _as_one(

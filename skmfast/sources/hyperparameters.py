@@ -1,9 +1,9 @@
 """Partitions of unknown discount and concentration: the Pitman-Yor partition mixed over a prior.
 
 The prior is uniform in the discount d; given d, v = ln(theta + d) has the logistic distribution of scale 2 around 0
-(half of it within theta + d = 1/9 to 9, 1 % beyond 1e-4.6 and 1e4.6). In the coordinates u = logit d and v
-prior and likelihood are smooth and fall off on all sides, so the trapezoidal rule on a grid converges exponentially;
-the grid is moved, sheared and narrowed to where the posterior is.
+(half of it within theta + d = 1/9 to 9, 1 % beyond 1e-4.6 and 1e4.6). Integrals over d are by Gauss's rule
+where the posterior is, those over v by the trapezoidal rule on a grid sheared along the posterior's ridge: both
+converge exponentially, the likelihood being smooth up to d = 0 and falling off exponentially in v.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from skmfast.sources import _partition
 from skmfast.sources.gamma_ratios import Array
 from skmfast.sources.partition import count_of_counts
 from skmfast.sources.partition_fit import PartitionLikelihood
 
 LOG_SCALE = 2.0
-_NEGLIGIBLE = 40.0  # nats below the peak of the posterior
 _WIDEST = 100.0
-_FIRST, _COARSE, _FINE = 161, 41, 129
+_FIRST, _COARSE = 161, 41
+_MAX_COLUMNS = 4097
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,79 +67,97 @@ def integrated_partition_bits(
 
 
 def posterior(
-    sizes: npt.NDArray[np.int64], number: npt.NDArray[np.int64], points: int = _FINE
+    sizes: npt.NDArray[np.int64], number: npt.NDArray[np.int64], points: int = 48, reach: float = 34.0
 ) -> Posterior:
-    """The posterior after a partition with ``number`` blocks of each of ``sizes``, on points by points."""
+    """The posterior after a partition with ``number`` blocks of each of ``sizes``.
+
+    Parameters
+    ----------
+    sizes, number : ndarray of int64
+        As `skmfast.sources.partition.count_of_counts` gives them.
+    points : int
+        Values of the discount.
+    reach : float
+        What is further than this below the peak, in nats, is left out.
+    """
     likelihood = PartitionLikelihood(sizes, number)
-    frame = _Frame(0.0, 0.0, 0.0, -_WIDEST, _WIDEST, -_WIDEST, _WIDEST)
+    frame = _Frame(0.0, 0.0, 0.0, 0.0, 1.0, -_WIDEST, _WIDEST)
     for count in (_FIRST, *[_COARSE] * 9):
-        frame = frame.narrowed(likelihood, count)
-    u, v, log_density = frame.evaluated(likelihood, points)
-    cell = frame.cell(points)
-    peak = float(log_density.max())
-    weights = np.exp(log_density - peak)
+        frame = frame.narrowed(likelihood, count, reach)
+    nodes, gauss = np.polynomial.legendre.leggauss(points)
+    d = ((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes)[:, None]
+    columns = points + 1
+    while True:
+        v, log_density = frame.evaluated(likelihood, d, columns)
+        peak = float(log_density.max())
+        weights = np.exp(log_density - peak) * gauss[:, None]
+        if columns >= _MAX_COLUMNS or frame.resolved(v, weights):
+            break
+        columns = 2 * columns - 1
     total = math.fsum(weights.ravel())
-    discount = np.broadcast_to(special.expit(u), v.shape)
-    concentration = np.exp(v) - discount
+    cell = (frame.d1 - frame.d0) / 2 * (frame.w1 - frame.w0) / (columns - 1)
+    discount = np.broadcast_to(d, v.shape).ravel()
     return Posterior(
-        discount.ravel(),
-        concentration.ravel(),
-        weights.ravel() / total,
-        peak + math.log(total * cell),
+        discount, np.exp(v.ravel()) - discount, weights.ravel() / total, peak + math.log(total * cell)
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A sheared box: u from u0 to u1, v - slope (u - centre) - shift from w0 to w1."""
+    """A sheared box: d from d0 to d1, v - slope (d - centre) - shift from w0 to w1."""
 
     centre: float
     shift: float
     slope: float
-    u0: float
-    u1: float
+    d0: float
+    d1: float
     w0: float
     w1: float
 
-    def cell(self, points: int) -> float:
-        return (self.u1 - self.u0) * (self.w1 - self.w0) / (points - 1) ** 2
+    def evaluated(self, likelihood: PartitionLikelihood, d: Array, columns: int) -> tuple[Array, Array]:
+        """v and the log of prior times likelihood, of shape (rows, columns), for d of shape (rows, 1)."""
+        v = np.linspace(self.w0, self.w1, columns) + self.shift + self.slope * (d - self.centre)
+        log_prior = special.log_expit(v / LOG_SCALE) + special.log_expit(-v / LOG_SCALE) - math.log(LOG_SCALE)
+        return v, np.asarray(log_prior + likelihood.values(d, v))
 
-    def evaluated(self, likelihood: PartitionLikelihood, points: int) -> tuple[Array, Array, Array]:
-        """u of shape (points, 1), v and the log of prior times likelihood of shape (points, points)."""
-        u = np.linspace(self.u0, self.u1, points)[:, None]
-        v = np.linspace(self.w0, self.w1, points) + self.shift + self.slope * (u - self.centre)
-        log_prior = special.log_expit(u) + special.log_expit(-u)
-        log_prior = log_prior + special.log_expit(v / LOG_SCALE) + special.log_expit(-v / LOG_SCALE)
-        d = np.clip(special.expit(u), 1e-300, 1 - 1e-15)
-        return u, v, np.asarray(log_prior - math.log(LOG_SCALE) + likelihood.values(d, v))
+    def resolved(self, v: Array, weights: Array) -> bool:
+        """Whether the columns lie close enough: 0.75 standard deviations of each row that matters, and 0.6."""
+        step = (self.w1 - self.w0) / (v.shape[1] - 1)
+        mass = weights.sum(axis=1)
+        rows = mass > 1e-9 * mass.max()
+        mean = (weights * v).sum(axis=1)[rows] / mass[rows]
+        variance = (weights[rows] * (v[rows] - mean[:, None]) ** 2).sum(axis=1) / mass[rows]
+        return bool(step <= 0.6 and step <= 0.75 * math.sqrt(float(variance.min())))
 
-    def narrowed(self, likelihood: PartitionLikelihood, points: int) -> _Frame:
+    def narrowed(self, likelihood: PartitionLikelihood, points: int, reach: float) -> _Frame:
         """The frame around what this one shows of the posterior, sheared along its ridge."""
-        u, v, log_density = self.evaluated(likelihood, points)
-        held = log_density > log_density.max() - _NEGLIGIBLE
+        step = (self.d1 - self.d0) / points
+        d = (self.d0 + step * (np.arange(points) + 0.5))[:, None]
+        v, log_density = self.evaluated(likelihood, d, points)
+        held = log_density > log_density.max() - reach
         rows = np.flatnonzero(held.any(axis=1))
-        step = (self.u1 - self.u0) / (points - 1)
-        u0, u1 = float(u[rows[0], 0] - 2 * step), float(u[rows[-1], 0] + 2 * step)
+        d0, d1 = float(d[rows[0], 0] - 2 * step), float(d[rows[-1], 0] + 2 * step)
         weight = np.exp(log_density - log_density.max())
         mass = weight.sum(axis=1)
         ridge = (weight * v).sum(axis=1) / np.maximum(mass, 1e-300)
         share = mass / mass.sum()
-        centre, shift = float(share @ u[:, 0]), float(share @ ridge)
-        spread = float(share @ (u[:, 0] - centre) ** 2)
-        slope = float(share @ ((u[:, 0] - centre) * (ridge - shift))) / spread if spread > step**2 / 4 else self.slope
-        w = v - shift - slope * (u - centre)
+        centre, shift = float(share @ d[:, 0]), float(share @ ridge)
+        spread = float(share @ (d[:, 0] - centre) ** 2)
+        slope = self.slope
+        if spread > step**2 / 4:
+            slope = float(share @ ((d[:, 0] - centre) * (ridge - shift))) / spread
+        w = (v - shift - slope * (d - centre))[held]
         margin = 2 * (self.w1 - self.w0) / (points - 1) + 2 * abs(slope - self.slope) * step
         return _Frame(
-            centre, shift, slope, u0, u1, float(w[held].min() - margin), float(w[held].max() + margin)
+            centre, shift, slope, max(d0, 0.0), min(d1, 1.0), float(w.min() - margin), float(w.max() + margin)
         )
 
 
 # ---- draw by draw -----------------------------------------------------------------------------------------
 
-_AT_ONCE = 4096
-# Draws seen, points on a side of the grid, and the share of the largest weight below which points are left out:
-# the longer the code length already is, the larger an error may be.
-_GRIDS = ((4096, 65, 1e-16), (100_000, 33, 1e-13), (math.inf, 17, 1e-9))
+# Draws seen, values of the discount, and reach of the posterior in nats: the longer the code length already is,
+# the larger an error may be.
+_GRIDS = ((1000, 48, 34.0), (30_000, 32, 28.0), (1_000_000, 24, 22.0), (math.inf, 16, 16.0))
 
 
 def prequential_integrated_bits(seen_before: npt.NDArray[np.integer]) -> Array:
@@ -164,15 +183,18 @@ def prequential_integrated_bits(seen_before: npt.NDArray[np.integer]) -> Array:
     begin = 1
     while begin < seen.size:
         end = min(seen.size, 2 * begin)
-        points, negligible = next((points, small) for limit, points, small in _GRIDS if begin < limit)
-        state = posterior(*_sizes_of(seen[:begin]), points=points)
-        kept = state.weights > negligible * state.weights.max()
-        bits[begin:end] = _block_bits(
+        points, reach = next((points, reach) for limit, points, reach in _GRIDS if begin < limit)
+        state = posterior(*_sizes_of(seen[:begin]), points, reach)
+        kept = state.weights > math.exp(-reach) * state.weights.max()
+        probability, _ = _partition.mixture_probabilities(
             seen[begin:end],
+            state.discount[kept],
+            state.concentration[kept],
+            state.weights[kept] / state.weights[kept].sum(),
             begin,
             int(np.count_nonzero(seen[:begin] == 0)),
-            (state.discount[kept], state.concentration[kept], state.weights[kept]),
         )
+        bits[begin:end] = -np.log2(probability)
         begin = end
     return bits
 
@@ -183,24 +205,3 @@ def _sizes_of(seen: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt
     number = at_least - np.append(at_least[1:], 0)
     places = np.flatnonzero(number)
     return places + 1, number[places]
-
-
-def _block_bits(
-    seen: npt.NDArray[np.integer], draws: int, elements: int, state: tuple[Array, Array, Array]
-) -> Array:
-    discount, concentration, weights = (each[:, None] for each in state)
-    log_weights = np.log(weights)
-    bits = np.empty(seen.size)
-    for begin in range(0, seen.size, _AT_ONCE):
-        part = seen[begin : begin + _AT_ONCE]
-        new = part == 0
-        before = elements + np.cumsum(new) - new
-        log_p = np.log(np.where(new, concentration + discount * before, part - discount))
-        log_p -= np.log(np.arange(draws + begin, draws + begin + part.size) + concentration)
-        after = np.cumsum(log_p, axis=1)
-        after += log_weights
-        total = special.logsumexp(after, axis=0)
-        bits[begin : begin + _AT_ONCE] = -np.diff(total, prepend=special.logsumexp(log_weights))
-        log_weights = after[:, -1:] - total[-1]
-        elements += int(new.sum())
-    return bits / math.log(2)

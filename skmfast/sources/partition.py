@@ -310,7 +310,6 @@ def prequential_partition_bits(
     before = np.arange(draws_before, draws_before + seen.size, dtype=np.float64)
     elements = elements_before + np.cumsum(new) - new
     numerator = np.where(new, theta + d * elements, seen - d)
-    bits = np.log2((before + theta) / np.where(numerator > 0, numerator, 1.0))
-    if draws_before == 0 and seen.size:
-        bits[0] = 0.0
-    return np.asarray(bits)
+    numerator = np.where(before > 0, numerator, 1.0)
+    chance = numerator / np.where(before > 0, before + theta, numerator)  # 1 for the first draw of all
+    return np.asarray(-np.log2(chance))

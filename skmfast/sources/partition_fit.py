@@ -2,9 +2,8 @@
 
 The logarithm of a partition's probability is maximised over d and theta by Newton's method with analytic first
 and second derivatives, in the coordinates (logit d, ln(theta + d)), which have no boundary at a finite place.
-Intervals are those of the profile likelihood (Venzon and Moolgavkar, "A method for computing profile-likelihood-
-based confidence intervals", 1988): the values at which the likelihood, maximised over the other
-parameter, is not yet rejected. That matters for theta, of which any number of draws tells about as much as one
+Intervals are those of the profile likelihood: the values at which the likelihood, maximised over the other parameter,
+is at most 1.92 nats below its maximum. That matters for theta, of which any number of draws tells about as much as one
 draw of the limit of K_n / n^d: its likelihood keeps its width and its skew however large n is.
 """
 
@@ -22,7 +21,6 @@ from skmfast.sources.gamma_ratios import Array, log_gamma_ratio, scalar_log_gamm
 from skmfast.sources.partition import count_of_counts
 
 _DEVIANCE = 3.8414588206941254 / 2  # half the 95 % point of chi-squared with one degree of freedom
-_STAGES = (0.5, _DEVIANCE)
 # Sizes below this enter each evaluation, larger ones a polynomial in d made once.
 _SMALL = 64
 _DEGREE = 14
@@ -77,7 +75,7 @@ def fit_pitman_yor(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None =
     --------
     >>> fit = fit_pitman_yor([40, 12, 5, 3, 2, 2, 1, 1, 1, 1])
     >>> round(fit.discount, 3), round(fit.concentration, 3)
-    (0.235, 1.806)
+    (0.26, 1.387)
     """
     likelihood = PartitionLikelihood(*count_of_counts(counts, multiplicities))
     if likelihood.num_elements == 1:
@@ -97,8 +95,8 @@ def fit_pitman_yor(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None =
         concentration=math.exp(v) - d,
         standard_errors=(float(errors[0]), float(errors[1])),
         covariance=covariance,
-        discount_interval=_interval(likelihood, d, v, _discount),
-        concentration_interval=_interval(likelihood, d, v, _concentration),
+        discount_interval=_discount_interval(likelihood, d, v),
+        concentration_interval=_concentration_interval(likelihood, d, v),
         log_likelihood_bits=here.value / math.log(2),
         num_draws=likelihood.num_draws,
         num_elements=likelihood.num_elements,
@@ -239,87 +237,108 @@ def _ascent(point: _Point, free: npt.NDArray[np.bool_]) -> Array:
     return np.asarray(step / max(1.0, abs(step[0]) / 0.3, abs(step[1]) / 2))
 
 
-# ---- intervals: the farthest points of the region where the likelihood is high enough ----------------------
-
-_Quantity = Callable[[float, float], tuple[float, Array, Array]]
+# ---- intervals ---------------------------------------------------------------------------------------------
 
 
-def _discount(d: float, v: float) -> tuple[float, Array, Array]:
-    """The discount, its gradient and its second derivatives in (d, v)."""
-    return d, np.array([1.0, 0.0]), np.zeros((2, 2))
-
-
-def _concentration(d: float, v: float) -> tuple[float, Array, Array]:
-    """The concentration, likewise."""
-    e = math.exp(v)
-    return e - d, np.array([-1.0, e]), np.array([[0.0, 0.0], [0.0, e]])
-
-
-def _interval(
-    likelihood: PartitionLikelihood, d: float, v: float, quantity: _Quantity
-) -> tuple[float, float]:
+def _discount_interval(likelihood: PartitionLikelihood, d: float, v: float) -> tuple[float, float]:
+    """Discounts at which the likelihood, maximised over theta, is at most _DEVIANCE below its maximum."""
     best = likelihood.at(d, v)
-    ends = [_farthest(likelihood, best, (d, v), quantity, sign) for sign in (-1.0, 1.0)]
+
+    def drop_at(x: float, at: float) -> tuple[float, float, float]:
+        share = special.expit(x)
+        at, point = _best_v(likelihood, share, at)
+        return best.value - point.value, -point.gradient[0] * share * (1 - share), at
+
+    zero, point = _best_v(likelihood, 0.0, v)
+    low = 0.0
+    if best.value - point.value > _DEVIANCE:
+        low = float(special.expit(_crossing(drop_at, float(special.logit(d)), v, -1.0)))
+    start = float(special.logit(max(d, 1e-4)))
+    return low, float(special.expit(_crossing(drop_at, start, v if d > 0 else zero, 1.0)))
+
+
+def _concentration_interval(likelihood: PartitionLikelihood, d: float, v: float) -> tuple[float, float]:
+    """The same of the concentration; its coordinate is ln(theta + 1)."""
+    best = likelihood.at(d, v)
+
+    def drop_at(x: float, at: float) -> tuple[float, float, float]:
+        theta = math.expm1(x)
+        at, point = _best_d(likelihood, theta, at)
+        by_theta = point.gradient[1] / (theta + at)
+        return best.value - point.value, -by_theta * (theta + 1), at
+
+    start = math.log1p(math.exp(v) - d)
+    ends = [math.expm1(_crossing(drop_at, start, d, sign)) for sign in (-1.0, 1.0)]
     return ends[0], ends[1]
 
 
-def _farthest(
-    likelihood: PartitionLikelihood,
-    best: _Point,
-    start: tuple[float, float],
-    quantity: _Quantity,
-    sign: float,
+def _crossing(
+    drop_at: Callable[[float, float], tuple[float, float, float]], start: float, nuisance: float, sign: float
 ) -> float:
-    """Largest (sign 1) or smallest value of the quantity where the likelihood is at most _DEVIANCE below best.
+    """Where the profile likelihood has dropped by _DEVIANCE, on one side of its maximum.
 
-    There the gradients of likelihood and quantity are parallel; both equations by Newton's method, for a
-    level that falls in stages, each starting from the last. Where the way leads to d < 0, along d = 0.
+    Newton's method on the square root of the drop, which is nearly straight, kept between the farthest point
+    known to be inside and the nearest known to be outside.
     """
-    d, v = start
-    if d == 0:
-        return _farthest_at_zero(likelihood, best.value, v, quantity, sign)
-    _, slope, _ = quantity(d, v)
-    direction = sign * np.linalg.solve(-best.hessian, slope)
-    direction /= math.sqrt(float(direction @ -best.hessian @ direction) / 2)
-    d, v = d + math.sqrt(_STAGES[0]) * direction[0], v + math.sqrt(_STAGES[0]) * direction[1]
-    for stage, level in enumerate(_STAGES):
-        for _ in range(12):
-            if not 0 < d < 1:
-                break
-            point = likelihood.at(d, v)
-            _, slope, bend = quantity(d, v)
-            g, h = point.gradient, point.hessian
-            residual = np.array([point.value - best.value + level, g[0] * slope[1] - g[1] * slope[0]])
-            jacobian = np.array(
-                [g, h[0] * slope[1] - h[1] * slope[0] + g[0] * bend[1] - g[1] * bend[0]]
-            )
-            step = -np.linalg.solve(jacobian, residual)
-            step /= max(1.0, abs(step[0]) / (0.5 * min(d, 1 - d) + 1e-3), abs(step[1]))
-            d, v = d + float(step[0]), v + float(step[1])
-            if abs(residual[0]) < (0.1 if stage + 1 < len(_STAGES) else 1e-5) and abs(step[1]) < 0.05:
-                break
-        if not 0 < d < 1:
-            return _farthest_at_zero(likelihood, best.value, v, quantity, sign)
-    return quantity(d, v)[0]
-
-
-def _farthest_at_zero(
-    likelihood: PartitionLikelihood, best: float, v: float, quantity: _Quantity, sign: float
-) -> float:
-    """The same along d = 0, by bisection for the level in v; the discount itself ends there."""
-    if quantity is _discount and sign < 0:
-        return 0.0
-    for _ in range(50):
-        point = likelihood.at(0.0, v)
-        step = point.gradient[1] / max(abs(point.hessian[1, 1]), 1e-9)
-        v += max(-2.0, min(2.0, step))
-        if abs(step) < 1e-10:
-            break
-    near, far = v, v + sign * 0.1
-    while likelihood.at(0.0, far).value > best - _DEVIANCE and abs(far - v) < 600:
-        near, far = far, far + 2 * (far - v)
+    target = math.sqrt(_DEVIANCE)
+    inside, outside = start, math.inf * sign
+    x = start + 0.1 * sign
     for _ in range(60):
-        middle = (near + far) / 2
-        inside = likelihood.at(0.0, middle).value > best - _DEVIANCE
-        near, far = (middle, far) if inside else (near, middle)
-    return quantity(0.0, near)[0]
+        drop, slope, nuisance = drop_at(x, nuisance)
+        root = math.sqrt(max(drop, 0.0))
+        if abs(root - target) < 1e-5:
+            break
+        if root < target:
+            inside = x
+        else:
+            outside = x
+        rate = slope / (2 * root) if root > 1e-7 else 0.0
+        step = (target - root) / rate if rate * sign > 0 else sign
+        step = max(-1.5, min(1.5, step))
+        ahead = x + step
+        low, high = min(inside, outside), max(inside, outside)
+        x = ahead if low < ahead < high else (low + high) / 2
+        if high - low < 1e-12 * (1 + abs(x)):
+            break
+    return x
+
+
+def _best_v(likelihood: PartitionLikelihood, d: float, v: float) -> tuple[float, _Point]:
+    """Maximum over v at a given d, by Newton's method between bounds that the slope's sign tells."""
+    low, high = -math.inf, math.inf
+    for _ in range(60):
+        point = likelihood.at(d, v)
+        slope, bend = float(point.gradient[1]), float(point.hessian[1, 1])
+        low, high = (v, high) if slope > 0 else (low, v)
+        step = -slope / bend if bend < 0 else math.copysign(1.0, slope)
+        step = max(-2.0, min(2.0, step))
+        if slope * step < 1e-6 and bend < 0:
+            break
+        v = v + step if low < v + step < high else (low + high) / 2
+    return v, point
+
+
+def _best_d(likelihood: PartitionLikelihood, theta: float, d: float) -> tuple[float, _Point]:
+    """Maximum over d at a given theta, likewise; d = 0 where the likelihood falls from there."""
+
+    def slopes(d: float) -> tuple[_Point, float, float]:
+        e = theta + d
+        point = likelihood.at(d, math.log(e))
+        by_d, by_v = point.gradient
+        h = point.hessian
+        return point, by_d + by_v / e, h[0, 0] + 2 * h[0, 1] / e + (h[1, 1] - by_v) / (e * e)
+
+    low, high = max(0.0, -theta), 1.0
+    d = d if low < d < high else (low + high) / 2
+    for _ in range(60):
+        point, slope, bend = slopes(d)
+        low, high = (d, high) if slope > 0 else (low, d)
+        step = -slope / bend if bend < 0 else math.copysign(0.1, slope)
+        if bend < 0 and slope * step < 1e-6:
+            break
+        if d + step <= 0 and theta > 0:
+            point, slope, bend = slopes(0.0)
+            if slope <= 0:
+                return 0.0, point
+        d = d + step if low < d + step < high else (low + high) / 2
+    return d, point
