@@ -102,6 +102,15 @@ inline Words exponent_of(Words x) noexcept {
                             _mm256_srai_epi32(_mm256_shuffle_epi32(x, 0xF5), 31), 0xAA);
 }
 
+/// a where x < y, both below 2^63, else b.
+inline Words if_below(Words x, Words y, Words a, Words b) noexcept {
+  return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi64(y, x));
+}
+/// Lower halves only.
+inline void store(std::uint32_t* to, Words x) noexcept {
+  const __m256i even = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(even));
+}
 inline Words gather(const std::uint64_t* table, Words index) noexcept {
   return _mm256_i64gather_epi64(reinterpret_cast<const long long*>(table), index, 8);
 }

@@ -86,6 +86,14 @@ inline Doubles lookup(const double (&table)[16], Words index) noexcept {
 inline Words lookup(const std::uint64_t (&table)[16], Words index) noexcept {
   return _mm512_permutex2var_epi64(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 8));
 }
+/// a where x < y, both below 2^63, else b.
+inline Words if_below(Words x, Words y, Words a, Words b) noexcept {
+  return _mm512_mask_blend_epi64(_mm512_cmplt_epu64_mask(x, y), b, a);
+}
+/// Lower halves only.
+inline void store(std::uint32_t* to, Words x) noexcept {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi64_epi32(x));
+}
 inline Words gather(const std::uint64_t* table, Words index) noexcept {
   return _mm512_i64gather_epi64(index, table, 8);
 }

@@ -8,6 +8,8 @@ namespace skm {
 namespace {
 
 #include "lanes_avx2.inl"
+#include "philox_blocks.inl"
+
 #include "philox.inl"
 
 }  // namespace

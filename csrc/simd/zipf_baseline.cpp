@@ -8,6 +8,8 @@ namespace {
 #include "log2_exp2.inl"
 #include "zipf.inl"
 
+constexpr ZipfKernels kKernels = {run_kind<false>, run_kind<true>, places, look_up_each};
+
 }  // namespace
 
 const ZipfKernels& zipf_kernels_baseline() noexcept { return kKernels; }

@@ -59,6 +59,25 @@ void check_draws() {
   }
 }
 
+// Arrays hold what AliasView draws from each word.
+void check_arrays() {
+  for (const std::size_t n : {1u, 2u, 3u, 1000u, 65536u}) {
+    std::vector<double> weights(n);
+    for (std::size_t i = 0; i < n; ++i) weights[i] = 1.0 + static_cast<double>(i % 7);
+    std::vector<std::uint64_t> slots(n);
+    CHECK(skm::build_alias_table(weights, slots));
+    const AliasView table(slots);
+    std::vector<std::uint32_t> narrow(1003);
+    std::vector<std::uint64_t> wide(1003);
+    skm::fill_alias<std::uint32_t>(slots, 77, 5, narrow, 2);
+    skm::fill_alias<std::uint64_t>(slots, 77, 5, wide, 1);
+    for (std::size_t j = 0; j < wide.size(); ++j) {
+      const std::uint64_t word = skm::random_block(77, (5 + j) / 2).half[(5 + j) % 2];
+      CHECK(wide[j] == table.draw(word) && narrow[j] == wide[j]);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -86,5 +105,6 @@ int main() {
   CHECK(!skm::build_alias_table(std::vector<double>{NAN, 1.0}, slots));
   CHECK(!skm::build_alias_table(std::vector<double>{INFINITY, 1.0}, slots));
   check_draws();
+  check_arrays();
   return 0;
 }

@@ -158,6 +158,13 @@ class AliasView {
   std::uint64_t mask_;
 };
 
+/// Draws first, first + 1 ... of the stream `key` from a table; draw i takes word i of the stream (see
+/// skm/random_fill.hpp). T is std::uint32_t or std::uint64_t. May throw std::bad_alloc or std::system_error
+/// where a thread cannot be had.
+template <class T>
+void fill_alias(std::span<const std::uint64_t> slots, std::uint64_t key, std::uint64_t first,
+                std::span<T> out, unsigned threads);
+
 /// Adds each category's probability under the table, as AliasView draws it, to `probabilities` (size n,
 /// zeroed by the caller). For tests, and for whoever needs the rounded distribution.
 inline void add_alias_probabilities(std::span<const std::uint64_t> slots,

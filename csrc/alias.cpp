@@ -1,0 +1,44 @@
+// Arrays of draws from alias tables, split over threads.
+#include "skm/alias.hpp"
+
+#include <type_traits>
+
+#include "simd/alias.hpp"
+#include "skm/isa.hpp"
+#include "skm/parallel.hpp"
+
+namespace skm {
+namespace {
+
+constexpr std::size_t kGrain = 1u << 14;  // draws that pay for a thread
+
+const AliasKernels& kernels() noexcept {
+#if defined(SKM_X86)
+  if (active_isa() == Isa::avx512) return alias_kernels_avx512();
+  if (active_isa() == Isa::avx2) return alias_kernels_avx2();
+#endif
+  return alias_kernels_baseline();
+}
+
+}  // namespace
+
+template <class T>
+void fill_alias(std::span<const std::uint64_t> slots, std::uint64_t key, std::uint64_t first,
+                std::span<T> out, unsigned threads) {
+  parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
+                  [&](std::size_t, std::size_t begin, std::size_t end) {
+                    T* to = out.data() + begin;
+                    if constexpr (std::is_same_v<T, std::uint32_t>) {
+                      kernels().draw32(slots.data(), slots.size(), key, first + begin, end - begin, to);
+                    } else {
+                      kernels().draw64(slots.data(), slots.size(), key, first + begin, end - begin, to);
+                    }
+                  });
+}
+
+template void fill_alias<std::uint32_t>(std::span<const std::uint64_t>, std::uint64_t, std::uint64_t,
+                                        std::span<std::uint32_t>, unsigned);
+template void fill_alias<std::uint64_t>(std::span<const std::uint64_t>, std::uint64_t, std::uint64_t,
+                                        std::span<std::uint64_t>, unsigned);
+
+}  // namespace skm
