@@ -182,7 +182,7 @@ def _redundancy_note(metadata: dict[str, Any]) -> str:
         else "Lines: expected, exact.",
         f"Concentration {metadata['concentration']:g}, H0 = {metadata['content_bits']:g} bits,"
         f" syntax of {metadata['syntax_parameters']:,} parameters.",
-        "Band: law of K·H0 / N. Grey: what the partition takes off, about log N bits an element.",
+        "Band: law of K·H0 / N. Grey: what the partition takes off, about log K bits an element.",
     ]
     return " ".join(notes)
 
