@@ -563,8 +563,9 @@ def _report(
     if json:
         _print_json(table)
     elif shown is not None:
-        rows = [[name, *map(_shown, row.values())] for name, row in shown.items()]
-        _print_rows(["", *next(iter(shown.values()))], rows, title)
+        header = [name for name, value in next(iter(shown.values())).items() if not isinstance(value, list)]
+        rows = [[name, *(_shown(row[column]) for column in header)] for name, row in shown.items()]
+        _print_rows(["", *header], rows, title)
     else:
         names = list(table.columns)
         cells = list(zip(*(table.columns[name].tolist() for name in names), strict=True))
@@ -586,8 +587,6 @@ def _thinned(rows: list[Any]) -> list[Any]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return " ".join(map(_shown, value))
     if isinstance(value, float):
         whole = value == int(value) if abs(value) < 1e15 else False
         return f"{value:,.0f}" if whole and abs(value) >= 10 else f"{value:.5g}"

@@ -116,10 +116,9 @@ class ExponentialRate:
 
     def known(self, capacity_bits: Floats, weights: Weights) -> Floats:
         """Largest m for which C pays for lowering the first m elements to the weight of the m-th."""
-        low, high = np.ones_like(capacity_bits), np.full_like(capacity_bits, 2.0)
+        low, high = np.ones_like(capacity_bits), np.full_like(capacity_bits, min(2.0, weights.num_elements))
         while (short := (self._price(high, weights) <= capacity_bits) & (high < weights.num_elements)).any():
             high = np.where(short, np.minimum(2 * high, weights.num_elements), high)
-        high = np.minimum(high, weights.num_elements)
         low = np.where(self._price(high, weights) <= capacity_bits, high, low)
         for _ in range(_HALVINGS):
             middle = np.floor((low + high) / 2)

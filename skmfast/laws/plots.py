@@ -153,10 +153,11 @@ def _redundancy_panel(axes: Axes, theory: dict[str, Any], sample: dict[str, Any]
                 markeredgewidth=1.0,
                 label="one sampled corpus" if name == "content_bits" else None,
             )
-    guides = content[-1] * (n / n[-1]) ** (discount - 1), np.log(n) / n
-    guides[1][:] *= theory["syntax_bits"][-1] / n[-1] / guides[1][-1]
-    for guide, label in zip(guides, ("N^-(1-d) and log N / N", None), strict=True):
-        axes.plot(n, guide, color=INK, linewidth=0.9, dashes=(1, 2.2), label=label, zorder=3)
+    power = content[-1] * (n / n[-1]) ** (discount - 1)
+    logarithm = theory["syntax_bits"][-1] / n[-1] * (np.log(n) / n) / (np.log(n[-1]) / n[-1])
+    dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "dashes": (1, 2.2), "zorder": 3}
+    axes.plot(n, power, label="N^-(1-d) and log N / N", **dotted)
+    axes.plot(n, logarithm, **dotted)
     _dress(axes, title=f"discount d = {discount:g}")
 
 
@@ -166,12 +167,9 @@ def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None
     middle = np.sqrt(n[1:] * n[:-1])
     axes.axhspan(-0.03, 0.03, color=MUTED, alpha=0.12, linewidth=0, label="± 0.03")
     axes.axhline(0, color=INK, linewidth=0.9, dashes=(1, 2.2))
-    for label, name, color in (
-        ("content", "content_bits", SERIES[0]),
-        ("knowledge", "knowledge_bits", SERIES[2]),
-    ):
-        slopes = -local_exponent(n, theory[name] / n)
-        axes.plot(middle, slopes - (1 - discount), color=color, linewidth=1.5, label=label)
+    for name, color in (("content", SERIES[0]), ("knowledge", SERIES[2])):
+        slopes = -local_exponent(n, theory[f"{name}_bits"] / n)
+        axes.plot(middle, slopes - (1 - discount), color=color, linewidth=1.5, label=name)
     axes.set_ylim(-0.05, 0.05)
     _dress(axes, x="sentences N")
 
@@ -184,7 +182,7 @@ def _redundancy_note(metadata: dict[str, Any]) -> str:
         else "Lines: expected, exact.",
         f"Concentration {metadata['concentration']:g}, H0 = {metadata['content_bits']:g} bits,"
         f" syntax of {metadata['syntax_parameters']:,} parameters.",
-        "Band: law of K·H0 / N. Grey: what the partition takes off, about log N bits an element.",
+        "Band: law of K·H0 / N. Grey: what the partition takes off, about log K bits an element.",
     ]
     return " ".join(notes)
 
@@ -242,6 +240,11 @@ def _capacity_note(metadata: dict[str, Any]) -> str:
 # ---- curves measured on data ------------------------------------------------------------------------------
 
 
+def _base(source: str) -> str:
+    """End of a path or URL."""
+    return source.rstrip("/").rpartition("/")[2] or source
+
+
 def _heaps(table: Table) -> Figure:
     figure, panels = _panels(1, 1, 5.8, 4.6)
     axes = panels[0][0]
@@ -255,7 +258,7 @@ def _heaps(table: Table) -> Figure:
             rows["elements"],
             color=color,
             linewidth=1.7,
-            label=f"{source}: {fitted['exponent']:.3f} [{fitted['low']:.3f}, {fitted['high']:.3f}]",
+            label=f"{_base(source)}: {fitted['exponent']:.3f} [{fitted['low']:.3f}, {fitted['high']:.3f}]",
         )
         axes.plot(rows["num_tokens"], rows["rarefied"], color=color, linewidth=0.9, linestyle="--")
         end, last = rows["num_tokens"][-1], rows["elements"][-1]
@@ -268,7 +271,7 @@ def _heaps(table: Table) -> Figure:
             reach, last * (reach / end) ** fitted["exponent"], color=INK, linewidth=0.9, dashes=(1, 2.2)
         )
     _dress(axes, x="tokens n", y="different tokens", title="Heaps' law, exponent at the end")
-    _legend(axes, loc="upper left")
+    _legend(axes, loc="lower right")
     figure.text(0.008, 0.01, "Dashed: the same tokens in random order. Dotted: slope at the end, 95 % band.",
                 fontsize=7, color=MUTED)  # fmt: skip
     figure.tight_layout(rect=(0, 0.03, 1, 1))
@@ -283,7 +286,7 @@ def _zipf(table: Table) -> Figure:
     for index, source in enumerate(dict.fromkeys(table.columns["source"].tolist())):
         rows, color = table.where(source=source), SERIES[index % len(SERIES)]
         fitted = table.metadata["sources"][source]
-        label = f"{source}: s = {fitted['exponent']:.3f} [{fitted['low']:.3f}, {fitted['high']:.3f}]"
+        label = f"{_base(source)}: s = {fitted['exponent']:.3f} [{fitted['low']:.3f}, {fitted['high']:.3f}]"
         axes.plot(
             rows["count"], rows["share_at_least"], color=color, linestyle="none", marker="o", markersize=2.6,
             alpha=0.6, label=label,
@@ -297,14 +300,14 @@ def _zipf(table: Table) -> Figure:
             x, np.minimum(law[1], law[2]), np.maximum(law[1], law[2]), color=color, alpha=0.2, lw=0
         )
         axes.plot(x, law[0], color=INK, linewidth=0.9, dashes=(1, 2.2))
-    _dress(axes, x="count x", y="share of tokens' types seen at least x times", title="Zipf's law")
+    _dress(axes, x="count x", y="share of the different tokens, seen at least x times", title="Zipf's law")
     _legend(axes, loc="lower left")
     figure.tight_layout()
     return figure
 
 
 def _acquisition(table: Table) -> Figure:
-    figure, panels = _panels(1, 1, 6.4, 4.6)
+    figure, panels = _panels(1, 1, 7.8, 4.4)
     axes = panels[0][0]
     axes.set_xscale("log")
     firsts = _unique(table, "first_rank")
@@ -319,7 +322,7 @@ def _acquisition(table: Table) -> Figure:
         axes, x="sentences n", y="bits missing per draw", title="what is known, class by class of frequency"
     )
     axes.set_ylim(bottom=0)
-    _legend(axes, loc="upper right")
+    _legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.tight_layout()
     return figure
 

@@ -4,9 +4,12 @@ Redundancy of N sentences, with an element from a Pitman-Yor process in each and
 n_syn known groups, T templates to a group with unknown probabilities:
 
 - content: K_N H0, each new element's content once;
-- partition: bits of the partition less N H(p); negative, about log N bits for each element, because which new
+- partition: bits of the partition less N H(p); negative, about log K bits for each element, because which new
   element it is counts as content. This is the logarithmic correction to the power law;
 - syntax: n_syn (T - 1) / 2 log N in leading order.
+
+`skmfast.codes.redundancy` has the same for a whole `SyntaxKnowledge` source, whose sentences state a few
+attributes each; here a sentence states its element's content in full, which is what the law is about.
 
 Content and partition are the knowledge; per sentence it falls as N^-(1-d), the syntax as log N / N.
 """
@@ -26,10 +29,8 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-# Beta-binomial sums: so many terms at either end one by one, panels of Gauss's rule between.
-_SUMMED, _NODES, _PANEL = 2048, 16, 1.5
-# Standard deviations of a binomial that hold all that a double can tell.
-_SPREAD = 9.0
+# Standard deviations of a binomial that hold all but 2e-9 of it.
+_DEVIATIONS = 6.0
 
 
 @dataclass(frozen=True)
@@ -66,83 +67,26 @@ class TemplateChoice:
         """n_syn d_syn."""
         return self.groups * (self.templates - 1)
 
-    def expected_redundancy_bits(self, num_sentences: float) -> float:
+    def expected_redundancy_bits(self, num_sentences: int) -> float:
         """Mutual information of the templates of N sentences and their probabilities, in bits."""
-        if self.groups == 1:
-            return dirichlet_information_bits(num_sentences, self.templates, self.prior)
         from scipy.special import gammaln, xlog1py, xlogy
 
-        mean = num_sentences / self.groups
-        spread = _SPREAD * math.sqrt(mean * (1 - 1 / self.groups)) + 2
-        low, high = max(math.ceil(mean - spread), 0), min(math.floor(mean + spread), num_sentences)
-        # The information hardly bends over the spread: weights of evenly spaced numbers, normalised, will do.
-        sizes = np.unique(np.rint(np.linspace(low, high, 41)))
-        others, share = num_sentences - sizes, 1 / self.groups
+        from skmfast.codes.redundancy import dirichlet_redundancy_bits
+
+        share = 1 / self.groups
+        mean, deviation = num_sentences * share, math.sqrt(num_sentences * share * (1 - share))
+        low = max(math.ceil(mean - _DEVIATIONS * deviation) - 2, 0)
+        high = min(math.floor(mean + _DEVIATIONS * deviation) + 2, num_sentences)
+        # Information and binomial are smooth: numbers half a deviation apart give the same mean.
+        sizes = np.arange(low, high + 1, max((high - low) // 24, 1))
+        if self.groups == 1:
+            sizes = np.array([num_sentences])
+        others = num_sentences - sizes
         logs = xlogy(sizes, share) + xlog1py(others, -share) - gammaln(sizes + 1) - gammaln(others + 1)
         parts = np.exp(logs - logs.max())
-        values = [dirichlet_information_bits(float(m), self.templates, self.prior) for m in sizes]
+        prior = (self.prior,) * self.templates
+        values = [dirichlet_redundancy_bits(prior, int(m)) for m in sizes]
         return self.groups * float(np.dot(parts, values) / parts.sum())
-
-
-def dirichlet_information_bits(num_draws: float, categories: int, prior: float) -> float:
-    """Mutual information of m draws and the Dirichlet-distributed probabilities behind them, in bits.
-
-    Parameters
-    ----------
-    num_draws : float
-        m, whole, at least 0.
-    categories : int
-        T.
-    prior : float
-        a; probabilities are Dirichlet(a, ..., a).
-
-    Notes
-    -----
-    With counts n of a category, E[ln p | n] = psi(a + n) - psi(Ta + m), so
-
-        I = lnG(Ta + m) - lnG(Ta) - m psi(Ta + m) + T E[n psi(a + n) - lnG(a + n) + lnG(a)]
-
-    over the beta-binomial law of n. Every bracket is small when m (or n) is added to it, so nothing cancels.
-    It grows as (T - 1)/2 log2 m.
-
-    Examples
-    --------
-    >>> round(dirichlet_information_bits(1, 2, 1), 6)  # 1 bit, less the mean entropy of a uniform coin
-    0.278652
-    """
-    from scipy.special import digamma, gammaln
-
-    if num_draws == 0:
-        return 0.0
-    m, total = float(num_draws), categories * prior
-    counts, weights = _beta_binomial(m, prior, total - prior)
-    inner = counts * (digamma(prior + counts) + 1) - gammaln(prior + counts) + gammaln(prior)
-    # nψ - lnΓ + n is one n too many at each category: E[n] = m / T.
-    mean = float(np.dot(weights, inner - 2 * counts))
-    outer = gammaln(total + m) - gammaln(total) - m * (digamma(total + m) - 1)
-    return float(outer + categories * mean) / math.log(2)
-
-
-def _beta_binomial(m: float, a: float, b: float) -> tuple[Floats, Floats]:
-    """Nodes, and weights of sum 1, for means of smooth functions over BetaBinomial(m; a, b)."""
-    from scipy.special import betaln, gammaln
-
-    if m <= 4 * _SUMMED:
-        nodes = np.arange(m + 1)
-        sizes = np.ones(len(nodes))
-    else:
-        ends = np.arange(_SUMMED)
-        reach = math.ceil(math.log(m / 2 / (_SUMMED - 0.5)) / math.log(_PANEL))
-        edges = np.geomspace(_SUMMED - 0.5, m / 2, reach + 1)
-        edges = np.concatenate([edges, (m - edges[::-1])[1:]])
-        places, parts = np.polynomial.legendre.leggauss(_NODES)
-        half = np.diff(edges)[:, None] / 2
-        inner = (edges[:-1, None] + half + half * places).ravel()
-        nodes = np.concatenate([ends, inner, m - ends[::-1]])
-        sizes = np.concatenate([np.ones(_SUMMED), (half * parts).ravel(), np.ones(_SUMMED)])
-    logs = betaln(nodes + a, m - nodes + b) - gammaln(nodes + 1) - gammaln(m - nodes + 1)
-    weights = sizes * np.exp(logs - logs.max())
-    return nodes, weights / weights.sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +169,7 @@ def expected_redundancy(
         elements=elements,
         content_bits=elements * content_bits,
         partition_bits=partition - sizes * weight_entropy_bits(discount, concentration),
-        syntax_bits=np.array([chosen.expected_redundancy_bits(float(n)) for n in sizes]),
+        syntax_bits=np.array([chosen.expected_redundancy_bits(int(n)) for n in sizes]),
         elements_low=bands[:, 0],
         elements_high=bands[:, 1],
     )
