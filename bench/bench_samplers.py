@@ -94,7 +94,7 @@ def numpy_peers(out: np.ndarray) -> dict[str, Contender]:
 
 
 def numba_alias(out: np.ndarray, categories: int = CATEGORIES) -> dict[str, Contender]:
-    """A loop over draws as one would write it: two uniform numbers, one look into two arrays."""
+    """A loop over draws as one would write it: a uniform number, and a look into two arrays."""
     try:
         import numba
     except ImportError:
@@ -105,9 +105,9 @@ def numba_alias(out: np.ndarray, categories: int = CATEGORIES) -> dict[str, Cont
     @numba.njit
     def loop(probability: Any, alias: Any, out: Any) -> None:
         for j in range(out.size):
-            column = np.random.randint(0, probability.size)  # noqa: NPY002
-            place = np.random.random()  # noqa: NPY002
-            out[j] = column if place < probability[column] else alias[column]
+            place = np.random.random() * probability.size  # noqa: NPY002
+            column = int(place)
+            out[j] = column if place - column < probability[column] else alias[column]
 
     loop(probability, alias, numbers[:1])
     return {"numba alias": lambda: loop(probability, alias, numbers)}
