@@ -10,7 +10,7 @@
 namespace skm {
 namespace {
 
-constexpr std::size_t kGrain = 1u << 14;  // draws that pay for a thread
+constexpr std::size_t kGrain = 1u << 15;  // draws that pay for a thread
 
 const AliasKernels& kernels() noexcept {
 #if defined(SKM_X86)

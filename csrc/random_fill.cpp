@@ -22,7 +22,7 @@ namespace {
 
 __extension__ typedef unsigned __int128 uint128;
 
-constexpr std::size_t kGrain = 1u << 15;  // draws that pay for a thread
+constexpr std::size_t kGrain = 1u << 17;  // draws that pay for a thread
 constexpr std::size_t kPiece = 1024;      // words on the stack
 
 template <class Body>

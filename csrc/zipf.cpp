@@ -16,7 +16,7 @@ namespace {
 #include "simd/lanes_scalar.inl"
 #include "simd/log2_exp2.inl"
 
-constexpr std::size_t kGrain = 1u << 14;       // draws that pay for a thread
+constexpr std::size_t kGrain = 1u << 15;       // draws that pay for a thread
 constexpr std::size_t kPiece = 4096;           // draws on the stack
 constexpr std::size_t kGuideWorth = 1u << 17;  // draws that pay for a guide
 constexpr double kSmall = 0.03125;             // |1 - s| below which x^(1-s) - 1 is kept apart from the 1

@@ -45,7 +45,7 @@ def test_draws_are_the_twins(weights, seed):
 
 @pytest.mark.parametrize("num_categories", [2**16 - 1, 2**16, 100_001, 2**22, 2**22 + 1])
 def test_large_tables_draw_as_the_twin(num_categories):
-    # Of these, those from 2**16 to 2**22 are looked up in 32 bits first; one draw in 2**10 or more needs the rest.
+    # From 2**16 to 2**22 they are looked up in 32 bits first; one draw in 2**10 or more needs the rest.
     table = AliasTable(np.random.default_rng(1).random(num_categories))
     words = Generator(5).words(4000).tolist()
     expected = [draw(table._slots, word) for word in words]

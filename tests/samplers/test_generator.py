@@ -60,7 +60,7 @@ def test_parts_make_the_whole(sizes):
 
 def draws(generator: Generator, threads: int) -> list[np.ndarray]:
     """One array of every kind, long enough to be split."""
-    count = 140_001
+    count = 500_001
     table = AliasTable(np.arange(1, 1000) ** -0.7)
     return [
         generator.random(count, threads=threads),

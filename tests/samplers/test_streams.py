@@ -15,7 +15,7 @@ from skmfast.samplers import AliasTable, Generator
 from skmfast.settings import ISAS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "samplers_streams.json"
-COUNT = 140_001  # enough to be split over threads, and for Zipf to look numbers up
+COUNT = 500_001  # enough to be split over threads, and for Zipf to look numbers up
 
 Draw = Callable[[Generator, int, int], np.ndarray]
 
