@@ -313,7 +313,7 @@ def weights_given(
     Examples
     --------
     >>> weights, rest = weights_given([5, 2, 1], 0.5, 1.0, seed=1)
-    >>> round(weights.sum() + rest, 12)
+    >>> round(float(weights.sum()) + rest, 12)
     1.0
     """
     check_parameters(discount, concentration)
