@@ -73,7 +73,8 @@ double log_weight(double n, double k, double p, double q) noexcept {
 
 /// The same for 0 <= k <= n and p <= 1/2.
 double log_probability(double n, double k, double p, double q) noexcept {
-  if (k > 0.0 && k < n) return log_weight(n, k, p, q) + stirling_error(n) - 0.5 * (kLn2 * portable_log2(kTwoPi));
+  if (k > 0.0 && k < n)
+    return log_weight(n, k, p, q) + stirling_error(n) - 0.5 * (kLn2 * portable_log2(kTwoPi));
   return n * (k > 0.0 ? kLn2 * portable_log2(p) : log_one_minus(p));
 }
 
@@ -128,8 +129,8 @@ std::uint64_t binomial(std::uint64_t trials, double p, double q, Draw& draw) noe
   return flipped ? trials - k : k;
 }
 
-void binomial_draws(std::uint64_t key, std::uint64_t first, const std::uint64_t* trials, std::size_t trials_stride,
-                    Shapes p, std::span<std::uint64_t> out, unsigned threads) {
+void binomial_draws(std::uint64_t key, std::uint64_t first, const std::uint64_t* trials,
+                    std::size_t trials_stride, Shapes p, std::span<std::uint64_t> out, unsigned threads) {
   parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
                   [&](std::size_t, std::size_t begin, std::size_t end) {
                     for (std::size_t i = begin; i < end; ++i) {

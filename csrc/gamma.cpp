@@ -22,7 +22,9 @@ const GammaKernels& kernels() noexcept {
   return gamma_kernels_baseline();
 }
 
-Shapes from(Shapes shapes, std::size_t i) noexcept { return {shapes.values + i * shapes.stride, shapes.stride}; }
+Shapes from(Shapes shapes, std::size_t i) noexcept {
+  return {shapes.values + i * shapes.stride, shapes.stride};
+}
 
 /// Logarithms of the two gammas of beta draws first, first + 1, ... side by side; count <= kPairs.
 constexpr std::size_t kPairs = 256;
@@ -41,7 +43,8 @@ void gamma_draws(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log
                  unsigned threads) {
   parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
                   [&](std::size_t, std::size_t begin, std::size_t end) {
-                    kernels().draw(key, first + begin, from(shapes, begin), log, out.data() + begin, end - begin);
+                    kernels().draw(key, first + begin, from(shapes, begin), log, out.data() + begin,
+                                   end - begin);
                   });
 }
 

@@ -43,8 +43,8 @@ struct Sticks {
 
 }  // namespace
 
-std::vector<std::uint64_t> table_sizes(std::uint64_t n, double discount, double concentration, std::uint64_t key,
-                                       std::uint64_t most) {
+std::vector<std::uint64_t> table_sizes(std::uint64_t n, double discount, double concentration,
+                                       std::uint64_t key, std::uint64_t most) {
   std::vector<std::uint64_t> sizes;
   Sticks sticks(discount, concentration, key);
   const std::uint64_t binomial_key = stream_key(key, 2);

@@ -18,12 +18,12 @@ constexpr std::uint64_t kLongestEpoch = std::uint64_t{1} << 26;
 constexpr unsigned kBlocksLog2 = 12;  // 2^12 to 2^13 blocks if all customers sat in blocks
 constexpr unsigned kRunsPerBlockLog2 = 5;
 
-constexpr std::uint64_t kChunk = 4096;         // customers that one thread keeps in the first-level cache
+constexpr std::uint64_t kChunk = 2048;         // customers that one thread keeps in the first-level cache
 constexpr std::uint64_t kTeamGrain = 1 << 16;  // customers that pay for a thread
 constexpr std::size_t kTableGrain = 1 << 14;   // tables that pay for a thread
 
-constexpr std::size_t kAhead = 16;             // labels fetched ahead of their use
-constexpr std::size_t kSpare = 4;              // places that may be overwritten beyond those that count
+constexpr std::size_t kAhead = 16;  // labels fetched ahead of their use
+constexpr std::size_t kSpare = 4;   // places that may be overwritten beyond those that count
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -127,8 +127,9 @@ std::uint64_t Restaurant::epoch_length() const noexcept {
 /// Memory and sizes of the epoch that starts now.
 void Restaurant::begin_epoch() {
   const std::uint64_t length = epoch_length();
-  for (auto* buffer : {&recent_, &founders_, &pending_, &outcomes_}) {
-    if (buffer->size() < length) *buffer = BigBuffer<std::uint32_t>(2 * length);  // the next epochs are little longer
+  for (auto* buffer : {&recent_, &founders_}) {
+    if (buffer->size() < length)
+      *buffer = BigBuffer<std::uint32_t>(2 * length);  // the next epochs are little longer
   }
   frozen_.resize(tables_);
   SeatingLine& seating = line_->seating;
@@ -174,7 +175,8 @@ void Restaurant::divide_places(std::size_t parts) {
     total.singles += own.singles;
   }
   const std::size_t places = total.blocks + total.runs + total.singles;
-  if (line.places.size() < places + kSpare) line.places = BigBuffer<std::uint32_t>(places + places / 4 + kSpare);
+  if (line.places.size() < places + kSpare)
+    line.places = BigBuffer<std::uint32_t>(places + places / 4 + kSpare);
   for (std::size_t part = 0; part < parts; ++part) {
     line.sizes[part].runs += total.blocks;
     line.sizes[part].singles += total.blocks + total.runs;
@@ -187,21 +189,22 @@ void Restaurant::divide_places(std::size_t parts) {
   seating.run_end = seating.block_end + (total.runs << seating.run_shift);
 }
 
-/// Most tables have no block, no run and few single customers: four labels are stored at once, whether they count
-/// or not, as long as no other member's places are in reach.
+/// Most tables have no block, no run and few single customers: four labels are stored at once, whether they
+/// count or not, as long as no other member's places are in reach.
 void Restaurant::fill_places(std::size_t first, std::size_t last, Sizes from, std::uint64_t end) noexcept {
   const unsigned block_shift = line_->seating.block_shift, run_shift = line_->seating.run_shift;
   const std::uint64_t block_mask = line_->block_mask(), run_mask = line_->run_mask();
   std::uint32_t* const places = line_->places.get();
   std::uint32_t *block = places + from.blocks, *run = places + from.runs, *single = places + from.singles;
   const std::uint32_t* const safe = places + end - std::min<std::uint64_t>(end, kSpare);
+  const std::uint64_t few = std::min<std::uint64_t>(kSpare, run_mask);  // with so few others, all are single
   for (std::size_t k = first; k < last; ++k) {
     const std::uint64_t others = frozen_[k] - 1;
     const auto label = static_cast<std::uint32_t>(k);
     const std::uint64_t singles = others & run_mask;
-    if (others <= kSpare && others == singles && single <= safe) [[likely]] {
+    if (others <= few && single <= safe) [[likely]] {
       for (std::size_t i = 0; i < kSpare; ++i) single[i] = label;
-      single += singles;
+      single += others;
       continue;
     }
     block = std::fill_n(block, others >> block_shift, label);
@@ -221,7 +224,8 @@ void Restaurant::lay_out(const TeamMember& member) {
   if (member.part == 0) attempt([&] { divide_places(parts); });
   member.sync();
   if (!works || failure_ != 0) return;
-  const std::uint64_t end = member.part + 1 < parts ? line_->sizes[member.part + 1].singles : line_->places.size();
+  const std::uint64_t end =
+      member.part + 1 < parts ? line_->sizes[member.part + 1].singles : line_->places.size();
   fill_places(first, last, line_->sizes[member.part], end);
 }
 
@@ -302,8 +306,8 @@ std::uint32_t Restaurant::founder_or_label(std::uint32_t self) const noexcept {
   return founder ? kPending | self : found;
 }
 
-/// The next labels.size() customers of the epoch, all members at once: choices; founders; their labels in order;
-/// then those who join them.
+/// The next labels.size() customers of the epoch, all members at once: choices; founders; their labels in
+/// order; then those who join them.
 void Restaurant::seat_together(const TeamMember& member, std::span<std::uint32_t> labels) noexcept {
   const std::size_t parts = active_;
   const bool works = member.part < parts;
@@ -369,7 +373,13 @@ void Restaurant::plan(std::uint64_t left, std::size_t parts) {
   if (new_epoch_) begin_epoch();
   const std::uint64_t count = std::min(left, end_ - seated_);
   active_ = part_count(count, kTeamGrain, static_cast<unsigned>(parts));
-  if (active_ > 1 && tables_ + count > kMaxTables) throw std::length_error("more tables than labels can number");
+  if (active_ > 1 && tables_ + count > kMaxTables)
+    throw std::length_error("more tables than labels can number");
+  const std::uint64_t pending = active_ > 1 ? count : kChunk;
+  for (auto* buffer : {&pending_, &outcomes_}) {
+    if (buffer->size() < pending)
+      *buffer = BigBuffer<std::uint32_t>(pending > kChunk ? 2 * pending : pending);
+  }
   step_ = count;
 }
 
@@ -402,7 +412,8 @@ void Restaurant::seat_all(const TeamMember& member, std::span<std::uint32_t> lab
 }
 
 void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
-  if (labels.size() > kMaxCustomers - seated_) throw std::length_error("more customers than a point tells apart");
+  if (labels.size() > kMaxCustomers - seated_)
+    throw std::length_error("more customers than a point tells apart");
   if (seated_ == 0 && !labels.empty()) {
     frozen_.assign(1, 1);
     tables_ = seated_ = start_ = end_ = 1;

@@ -9,7 +9,8 @@
 namespace skm {
 
 struct GammaKernels {
-  void (*draw)(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log, double* out, std::size_t count);
+  void (*draw)(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log, double* out,
+               std::size_t count);
   /// log_ratios[i] = log y - log x of Beta's two gammas into X / (X + Y).
   void (*logistic)(const double* logs, double* out, std::size_t count);
   /// x[i] = exp(x[i] - shift).

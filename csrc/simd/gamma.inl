@@ -1,5 +1,5 @@
-// Gamma draws in plain loops that the compiler makes vector code of, once for each instruction set. Nearly all
-// draws are accepted by the squeeze at their first attempt; the others are drawn again, one by one.
+// Gamma draws in plain loops that the compiler makes vector code of, once for each instruction set. Nearly
+// all draws are accepted by the squeeze at their first attempt; the others are drawn again, one by one.
 #include "gamma.hpp"
 #include "philox.hpp"
 #include "skm/exp2.hpp"
@@ -22,9 +22,18 @@ constexpr int kBatch = 128;
 /// sin(pi t) for |t| <= 1/2, by its Taylor series: the first term left out is below 2e-18.
 [[gnu::always_inline]] inline double sine_of_half_turns(double t) noexcept {
   constexpr double kPi = 3.14159265358979323846;
-  constexpr double kFactorials[] = {-25852016738884976640000.0, 51090942171709440000.0, -121645100408832000.0,
-                                    355687428096000.0, -1307674368000.0, 6227020800.0, -39916800.0, 362880.0,
-                                    -5040.0, 120.0, -6.0, 1.0};
+  constexpr double kFactorials[] = {-25852016738884976640000.0,
+                                    51090942171709440000.0,
+                                    -121645100408832000.0,
+                                    355687428096000.0,
+                                    -1307674368000.0,
+                                    6227020800.0,
+                                    -39916800.0,
+                                    362880.0,
+                                    -5040.0,
+                                    120.0,
+                                    -6.0,
+                                    1.0};
   const double x = t * kPi;
   const double x2 = x * x;
   double sum = 0.0;
@@ -100,7 +109,8 @@ void draw_batch(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log,
     refused[i] = beyond | (root > 0.0 ? 0 : 1);
   }
   for (int i = 0; i < count; ++i) {
-    if (refused[i]) cube[i] = accepted_cube(key, first + static_cast<std::uint64_t>(i), parameters_of(shape[i]));
+    if (refused[i])
+      cube[i] = accepted_cube(key, first + static_cast<std::uint64_t>(i), parameters_of(shape[i]));
   }
   if (boosts != 0) {
     alignas(64) std::uint64_t index[kBatch];

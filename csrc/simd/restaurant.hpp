@@ -17,8 +17,8 @@ namespace skm {
 ///   [n - 1, t - 1)            customers n to t - 1, those of this epoch
 ///   [t - 1, t + concentration)  who founded table 0
 ///
-/// Customer t takes a uniform point. In a founder's piece the fraction beyond 1 - discount opens a new table, and
-/// so does all beyond t - discount.
+/// Customer t takes a uniform point. In a founder's piece the fraction beyond 1 - discount opens a new table,
+/// and so does all beyond t - discount.
 struct SeatingLine {
   const std::uint32_t* places;  ///< labels of the blocks, then the runs, then the single customers
   std::uint64_t key;

@@ -82,8 +82,8 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
                    std::uint32_t* pending) {
   const Line line(seating);
   const __m256d joins = _mm256_set1_pd(seating.joins), concentration = _mm256_set1_pd(seating.concentration);
-  __m256i pair = _mm256_add_epi64(_mm256_set1_epi64x(static_cast<long long>(begin / 2)),
-                                  _mm256_setr_epi64x(0, 1, 2, 3));
+  __m256i pair =
+      _mm256_add_epi64(_mm256_set1_epi64x(static_cast<long long>(begin / 2)), _mm256_setr_epi64x(0, 1, 2, 3));
   __m256d total = _mm256_add_pd(_mm256_set1_pd(static_cast<double>(begin)), _mm256_setr_pd(0, 2, 4, 6));
   auto offset = static_cast<std::uint32_t>(begin - seating.start);
   std::size_t count = 0;

@@ -16,9 +16,12 @@ struct Halves {
   __m512i even, odd;  // the first and second 64-bit number of eight blocks
 };
 
+inline __m512i wide(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
+inline __m512i xor2(__m512i a, __m512i b) { return _mm512_xor_si512(a, b); }
 inline __m512i xor3(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
 
-constexpr int kGroups = 2;  // of sixteen customers: two chains of multiplications that do not wait for each other
+constexpr int kGroups =
+    2;  // of sixteen customers: two chains of multiplications that do not wait for each other
 
 struct RoundKeys {
   explicit RoundKeys(std::uint64_t key) {
@@ -31,20 +34,25 @@ struct RoundKeys {
   std::uint64_t low[kPhiloxRounds], high[kPhiloxRounds];
 };
 
-/// Blocks (index, 0). Only the low 32 bits of each 64-bit lane of c0 to c3 mean anything.
+/// Blocks (index, 0) for indices below 2^32. Only the low 32 bits of each 64-bit lane of c0 to c3 mean
+/// anything. Two of the four products of the first two rounds do not depend on the index: of c2 = 0, and of
+/// c0 = low[0].
 inline void blocks(const __m512i* index, const RoundKeys& keys, Halves* halves) {
   const __m512i m0 = _mm512_set1_epi64(kPhiloxMultiplier0);
   const __m512i m1 = _mm512_set1_epi64(kPhiloxMultiplier1);
+  const std::uint64_t same = keys.low[0] * kPhiloxMultiplier0;
   __m512i c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
   for (int g = 0; g < kGroups; ++g) {
-    c0[g] = index[g];
-    c1[g] = _mm512_srli_epi64(index[g], 32);
-    c2[g] = c3[g] = _mm512_setzero_si512();
+    const __m512i product0 = _mm512_mul_epu32(index[g], m0);
+    const __m512i after_first = xor2(_mm512_srli_epi64(product0, 32), wide(keys.high[0]));
+    c1[g] = _mm512_mul_epu32(after_first, m1);
+    c0[g] = xor2(_mm512_srli_epi64(c1[g], 32), wide(keys.low[1]));
+    c2[g] = xor2(product0, wide((same >> 32) ^ keys.high[1]));
+    c3[g] = wide(same);
   }
-#pragma GCC unroll 10
-  for (int round = 0; round < kPhiloxRounds; ++round) {
-    const __m512i k0 = _mm512_set1_epi64(static_cast<long long>(keys.low[round]));
-    const __m512i k1 = _mm512_set1_epi64(static_cast<long long>(keys.high[round]));
+#pragma GCC unroll 8
+  for (int round = 2; round < kPhiloxRounds; ++round) {
+    const __m512i k0 = wide(keys.low[round]), k1 = wide(keys.high[round]);
 #pragma GCC unroll 2
     for (int g = 0; g < kGroups; ++g) {
       const __m512i product0 = _mm512_mul_epu32(c0[g], m0);

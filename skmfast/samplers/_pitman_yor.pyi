@@ -24,7 +24,9 @@ class Seating:
     @property
     def epoch_counts(self) -> Counts: ...
 
-def table_sizes(n: int, discount: float, concentration: float, seed: int, stream: int, most: int) -> Counts: ...
+def table_sizes(
+    n: int, discount: float, concentration: float, seed: int, stream: int, most: int
+) -> Counts: ...
 def sticks(
     discount: float,
     concentration: float,

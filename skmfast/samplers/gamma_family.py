@@ -1,4 +1,4 @@
-"""Gamma, beta, Dirichlet and binomial draws: functions of (seed, stream, index), the same on every machine."""
+"""Gamma, beta, Dirichlet and binomial draws: functions of (seed, stream, index), the same everywhere."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.samplers import _gamma_family as _gamma
 from skmfast.settings import check_isa, resolve_threads
 
 check_isa()
-
-from skmfast.samplers import _gamma_family as _gamma  # noqa: E402
 
 Doubles = npt.NDArray[np.float64]
 Size = int | Sequence[int] | None
@@ -179,8 +178,8 @@ def binomial(
 ) -> npt.NDArray[np.uint64]:
     """Binomial draws: draw i is a function of (seed, stream, first + i, trials_i, probability_i).
 
-    Exact for every number of trials below 2^53: sequential search while the mean of successes or of failures is
-    below 10, transformed rejection (Hörmann 1993) beyond.
+    Exact for every number of trials below 2^53: sequential search while the mean of successes or of
+    failures is below 10, transformed rejection (Hörmann 1993) beyond.
 
     Parameters
     ----------
@@ -208,7 +207,7 @@ def binomial(
     numbers = np.asarray(trials)
     if numbers.size and numbers.dtype.kind not in "iu":
         raise TypeError(f"trials must be integers, got {numbers.dtype}")
-    if numbers.size and not (0 <= int(numbers.min()) and int(numbers.max()) <= MAX_TRIALS):
+    if numbers.size and (int(numbers.min()) < 0 or int(numbers.max()) > MAX_TRIALS):
         raise ValueError(f"trials: outside 0 to {MAX_TRIALS}")
     chances = _parameter(probability, "probability", 0.0, 1.0)
     result = _result(_size(size, numbers, chances), out, np.uint64)
@@ -230,7 +229,9 @@ def _parameter(values: npt.ArrayLike, name: str, least: float, most: float) -> D
 
 
 def _dimensions(size: int | Sequence[int]) -> tuple[int, ...]:
-    dimensions = (operator.index(size),) if not isinstance(size, Sequence) else tuple(map(operator.index, size))
+    dimensions = (
+        (operator.index(size),) if not isinstance(size, Sequence) else tuple(map(operator.index, size))
+    )
     if any(length < 0 for length in dimensions):
         raise ValueError(f"size = {size}: a dimension is negative")
     return dimensions
@@ -250,7 +251,9 @@ def _result(dimensions: tuple[int, ...], out: npt.NDArray[Any] | None, dtype: An
     if out is None:
         return np.empty(dimensions, dtype=dtype)
     if not isinstance(out, np.ndarray) or out.dtype != dtype:
-        raise TypeError(f"out: an array of {np.dtype(dtype)} is needed, got {getattr(out, 'dtype', type(out))}")
+        raise TypeError(
+            f"out: an array of {np.dtype(dtype)} is needed, got {getattr(out, 'dtype', type(out))}"
+        )
     if out.shape != dimensions or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError(f"out: shape {out.shape}, or not contiguous and writeable; {dimensions} is needed")
     return out

@@ -1,8 +1,8 @@
 """The Pitman-Yor process: labels from a Chinese restaurant, sizes of tables, sticks, weights given counts.
 
-A discount d in [0, 1) and a concentration above -d. After n customers at K tables the next one opens a table with
-probability (concentration + d K) / (n + concentration), and joins table k, where n_k sit, with probability
-(n_k - d) / (n + concentration). d = 0 is the Dirichlet process.
+A discount d in [0, 1) and a concentration above -d. After n customers at K tables the next one opens a table
+with probability (concentration + d K) / (n + concentration), and joins table k, where n_k sit, with
+probability (n_k - d) / (n + concentration). d = 0 is the Dirichlet process.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.samplers import _gamma_family as _gamma
+from skmfast.samplers import _pitman_yor
 from skmfast.samplers.gamma_family import word
 from skmfast.settings import check_isa, free_memory, resolve_threads
 
 check_isa()
-
-from skmfast.samplers import _gamma_family as _gamma
-from skmfast.samplers import _pitman_yor  # noqa: E402
 
 MAX_CUSTOMERS: int = _pitman_yor.MAX_CUSTOMERS
 MAX_TABLES: int = _pitman_yor.MAX_TABLES
@@ -56,8 +55,8 @@ class Restaurant:
 
     References
     ----------
-    Pitman, "Exchangeable and partially exchangeable random partitions", Probab. Theory Relat. Fields 102 (1995).
-    How many customers are drawn at once: docs/theory.md, "The Chinese restaurant in epochs".
+    Pitman, "Exchangeable and partially exchangeable random partitions", Probab. Theory Relat. Fields 102
+    (1995). How many customers are drawn at once: docs/theory.md, "The Chinese restaurant in epochs".
 
     Examples
     --------
@@ -168,7 +167,9 @@ class Restaurant:
         elif not isinstance(out, np.ndarray) or out.dtype != np.uint32:
             raise TypeError(f"out: an array of uint32 is needed, got {getattr(out, 'dtype', type(out))}")
         elif out.shape != (number,) or not out.flags.c_contiguous or not out.flags.writeable:
-            raise ValueError(f"out: shape {out.shape}, or not contiguous and writeable; ({number},) is needed")
+            raise ValueError(
+                f"out: shape {out.shape}, or not contiguous and writeable; ({number},) is needed"
+            )
         try:
             self._seating.seat(out, resolve_threads(threads))
         except ValueError as error:  # std::length_error
@@ -195,7 +196,8 @@ class Restaurant:
     def from_state(cls, state: Mapping[str, Any]) -> Restaurant:
         """The restaurant whose `state` this is: it goes on as if it had never stopped.
 
-        Values may be arrays without dimensions, as ``numpy.load`` returns them, and ``counts`` a list, as JSON does.
+        Values may be arrays without dimensions, as ``numpy.load`` returns them, and ``counts`` a list,
+        as JSON does.
 
         Raises
         ------
@@ -220,8 +222,9 @@ class Restaurant:
 
     def __repr__(self) -> str:
         return (
-            f"Restaurant(discount={self._discount:g}, concentration={self._concentration:g}, seed={self._seed}, "
-            f"stream={self._stream}): {self.num_customers} customers, {self.num_tables} tables"
+            f"Restaurant(discount={self._discount:g}, concentration={self._concentration:g}, "
+            f"seed={self._seed}, stream={self._stream}): {self.num_customers} customers, "
+            f"{self.num_tables} tables"
         )
 
 
@@ -282,8 +285,8 @@ def weights_given(
     """Weights of the elements seen, drawn from their posterior given how often each was seen.
 
     Dirichlet(n_1 - d, ..., n_K - d, concentration + d K), the last for all unseen elements together. With
-    labels from a `Restaurant` of the same parameters, weights and labels have the joint law of weights drawn first
-    (docs/theory.md).
+    labels from a `Restaurant` of the same parameters, weights and labels have the joint law of weights
+    drawn first (docs/theory.md).
 
     Parameters
     ----------
@@ -330,9 +333,9 @@ def weights_given(
 class StickBreaking:
     """Weights of a Pitman-Yor process in order of appearance, broken off a stick as they are needed.
 
-    Weight j is V_j times the product of 1 - V_i over i < j, with V_j ~ Beta(1 - discount, concentration + j discount)
-    for j = 1, 2, ... The tail falls like j^(1 - 1/discount) only, so it is not always reached: beyond ``most`` sticks
-    there is an error instead of endless growth.
+    Weight j is V_j times the product of 1 - V_i over i < j, with V_j ~ Beta(1 - d, concentration + j d) for
+    j = 1, 2, ... and d the discount. The tail falls like j^(1 - 1/d) only, so it is not always reached:
+    beyond ``most`` sticks there is an error instead of endless growth.
 
     Parameters
     ----------
@@ -360,8 +363,8 @@ class StickBreaking:
         self._discount, self._concentration = check_parameters(discount, concentration)
         self._seed, self._stream = word(seed, "seed"), word(stream, "stream")
         self._most = _number(most, "most")
-        self._weights = np.empty(0)
-        self._rests = np.empty(0)
+        self._weights: Doubles = np.empty(0)
+        self._rests: Doubles = np.empty(0)
 
     @property
     def num_sticks(self) -> int:
@@ -383,7 +386,7 @@ class StickBreaking:
         """
         number = _number(num, "num")
         self._grow(number)
-        return self._weights[:number].copy()
+        return np.array(self._weights[:number])
 
     def draw(self, uniforms: npt.ArrayLike) -> npt.NDArray[np.uint64]:
         """Elements by inversion: for u in [0, 1), the first stick after which at most 1 - u is left.
@@ -413,7 +416,7 @@ class StickBreaking:
         while self.rest > left.min():
             if self.num_sticks >= self._most:
                 raise OverflowError(
-                    f"{self._most} sticks leave {self.rest:g}, {left.min():g} is needed: the tail is too heavy"
+                    f"{self._most} sticks leave {self.rest:g}, {left.min():g} is needed: too heavy a tail"
                 )
             self._grow(min(max(1024, 2 * self.num_sticks), self._most))
         return np.searchsorted(-self._rests, -left, side="left").astype(np.uint64)
@@ -454,7 +457,9 @@ def check_parameters(discount: float, concentration: float) -> tuple[float, floa
     if not 0 <= discount < 1:
         raise ValueError(f"discount = {discount}: outside [0, 1)")
     if not -discount < concentration <= 1e12 or math.isnan(concentration):
-        raise ValueError(f"concentration = {concentration}: outside (-discount, 1e12] with discount {discount}")
+        raise ValueError(
+            f"concentration = {concentration}: outside (-discount, 1e12] with discount {discount}"
+        )
     return discount, concentration
 
 

@@ -1,4 +1,4 @@
-"""The restaurant in epochs, slowly, from the same words: what skm/restaurant.hpp must equal. And its exact laws."""
+"""The restaurant in epochs, slowly, from the same words (skm/restaurant.hpp), and its exact laws."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from philox_twin import stream_key, word
 from scipy import special
 
 
-def seat(n: int, discount: float, concentration: float, seed: int, stream: int, counts: list[int]) -> list[int]:
+def seat(
+    n: int, discount: float, concentration: float, seed: int, stream: int, counts: list[int]
+) -> list[int]:
     """Labels of n more customers after `counts`."""
     key = stream_key(seed, stream)
     counts = list(counts)
@@ -47,7 +49,7 @@ def seat(n: int, discount: float, concentration: float, seed: int, stream: int, 
 
 
 class Line:
-    """Who sits when an epoch starts, without the founder of table 0: blocks, runs, single customers, founders."""
+    """Who sits when an epoch starts, without the founder of table 0."""
 
     def __init__(self, counts: list[int]) -> None:
         total = sum(counts)

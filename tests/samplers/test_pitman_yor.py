@@ -21,7 +21,7 @@ def compositions(n: int) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize(("discount", "concentration"), PARAMETERS)
 def test_sizes_in_order_of_appearance(discount, concentration):
-    """Every composition of 7: partitions with those sizes in order of appearance, each of the same probability."""
+    """Every composition of 7: its partitions have the same probability each."""
     draws = [tuple(table_sizes(7, discount, concentration, seed).tolist()) for seed in range(8_000)]
     every = compositions(7)
     law = []
@@ -60,7 +60,7 @@ def test_posterior_weights_have_beta_marginals():
 
 
 def test_weights_after_labels_are_weights_before_labels():
-    """Weights drawn after labels: the first element's is that of the first stick, whatever the labels were."""
+    """Of weights drawn after labels the first is that of the first stick, whatever the labels were."""
     first = []
     for seed in range(4000):
         restaurant = Restaurant(0.5, 1.0, seed)
@@ -127,7 +127,7 @@ def test_draws_of_sticks():
 
 def test_a_tail_too_heavy_to_reach():
     sticks = StickBreaking(0.9, 1.0, seed=5, most=4096)
-    with pytest.raises(OverflowError, match="too heavy"):
+    with pytest.raises(OverflowError, match="too heavy a tail"):
         sticks.draw(1 - 1e-9)
     with pytest.raises(OverflowError, match="4096 is the most"):
         sticks.weights(4097)

@@ -1,4 +1,4 @@
-"""Frozen streams of the Pitman-Yor and gamma samplers: the same for every version, instruction set, thread count."""
+"""Frozen streams of the Pitman-Yor and gamma samplers: the same for every version and instruction set."""
 
 import hashlib
 import json

@@ -5,8 +5,8 @@
 
 namespace skm {
 
-/// 2^x within 2 units in the last place; 0 below -1075, subnormal results rounded twice; infinity from 1024 on.
-/// No branches, so loops over it become vector code. IEEE double arithmetic in a fixed order.
+/// 2^x within 2 units in the last place; 0 below -1075, subnormal results rounded twice; infinity from 1024
+/// on. No branches, so loops over it become vector code. IEEE double arithmetic in a fixed order.
 [[gnu::always_inline]] inline double portable_exp2(double x) noexcept {
   constexpr double kLn2 = 0.69314718055994530942;
   constexpr double kRound = 0x1.8p52;  // adding it rounds to an integer, in the low bits of the sum
@@ -16,8 +16,9 @@ namespace skm {
   const std::int64_t k = __builtin_bit_cast(std::int64_t, shifted) - __builtin_bit_cast(std::int64_t, kRound);
   const double y = (bounded - (shifted - kRound)) * kLn2;  // |y| <= ln(2) / 2
   // Taylor series: y^14 / 14! is below 5e-18.
-  constexpr double kFactorials[] = {6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0,
-                                    720.0,        120.0,       24.0,       6.0,       2.0,      1.0,     1.0};
+  constexpr double kFactorials[] = {6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0,
+                                    40320.0,      5040.0,      720.0,      120.0,     24.0,
+                                    6.0,          2.0,         1.0,        1.0};
   double sum = 0.0;
   for (const double factorial : kFactorials) sum = sum * y + 1.0 / factorial;
   // In two steps, because 2^k itself may be out of range.

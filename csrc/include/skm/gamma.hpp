@@ -1,10 +1,11 @@
 // Gamma, beta and Dirichlet draws, and their logarithms where the draws themselves would underflow.
 //
-// Draw i of a key is a pure function of (key, i, shape), the same on every instruction set. With d = a - 1/3 and z
-// normal, d (1 + z / sqrt(9 d))^3 is Gamma(a) after a rejection step for a >= 1 (Marsaglia and Tsang, "A simple method
-// for generating gamma variables", ACM TOMS 26, 2000); below 1, Gamma(a + 1) times U^(1/a). Attempt r takes
-// Philox block (i, r): half 0 gives the normal's radius (top 52 bits), half 1 its angle (top 32 bits), and the low
-// 12 and 32 bits that are left the uniform of the rejection. U is half 0 of block (i, 2^64 - 1).
+// Draw i of a key is a pure function of (key, i, shape), the same on every instruction set. With d = a - 1/3
+// and z normal, d (1 + z / sqrt(9 d))^3 is Gamma(a) after a rejection step for a >= 1 (Marsaglia and Tsang,
+// "A simple method for generating gamma variables", ACM TOMS 26, 2000); below 1, Gamma(a + 1) times U^(1/a).
+// Attempt r takes Philox block (i, r): half 0 gives the normal's radius (top 52 bits), half 1 its angle (top
+// 32 bits), and the low 12 and 32 bits that are left the uniform of the rejection. U is half 0 of block (i,
+// 2^64 - 1).
 #pragma once
 
 #include <cstddef>
@@ -23,11 +24,13 @@ struct Shapes {
   std::size_t stride;
 };
 
-/// out[i] = Gamma(shapes[i]) of draw first + i, or its natural logarithm. Scale 1. A draw below the least double is 0.
+/// out[i] = Gamma(shapes[i]) of draw first + i, or its natural logarithm. Scale 1. A draw below the least
+/// double is 0.
 void gamma_draws(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log, std::span<double> out,
                  unsigned threads);
 
-/// out[i] = Beta(a[i], b[i]) from gamma draws 2 (first + i) and 2 (first + i) + 1: X / (X + Y) by way of logarithms.
+/// out[i] = Beta(a[i], b[i]) from gamma draws 2 (first + i) and 2 (first + i) + 1: X / (X + Y) by way of
+/// logarithms.
 void beta_draws(std::uint64_t key, std::uint64_t first, Shapes a, Shapes b, std::span<double> out,
                 unsigned threads);
 

@@ -3,10 +3,11 @@
 // with probability (n_k - discount) / (t + concentration). Pitman, "Exchangeable and partially exchangeable
 // random partitions", Probab. Theory Relat. Fields 102 (1995).
 //
-// Every customer takes one 64-bit number: half t % 2 of Philox block (t / 2, 0). Labels are therefore the same
-// for any number of threads, on any instruction set, and however seat() is cut into calls. What is drawn from the
-// number is a uniform point on a line of the customers before t; how the line is arranged changes at the
-// start of every epoch and is part of the definition (docs/theory.md, "The Chinese restaurant in epochs").
+// Every customer takes one 64-bit number: half t % 2 of Philox block (t / 2, 0). Labels are therefore the
+// same for any number of threads, on any instruction set, and however seat() is cut into calls. What is drawn
+// from the number is a uniform point on a line of the customers before t; how the line is arranged changes at
+// the start of every epoch and is part of the definition (docs/theory.md, "The Chinese restaurant in
+// epochs").
 #pragma once
 
 #include <atomic>
@@ -35,9 +36,9 @@ class Restaurant {
   Restaurant(const Restaurant&) = delete;
   Restaurant& operator=(const Restaurant&) = delete;
 
-  /// Seats labels.size() more customers; tables are numbered in order of appearance. Throws std::length_error,
-  /// having seated nobody, when there would be more than kMaxCustomers; std::length_error or std::bad_alloc,
-  /// having seated some, when there may be more than kMaxTables or memory ends.
+  /// Seats labels.size() more customers; tables are numbered in order of appearance. Throws
+  /// std::length_error, having seated nobody, when there would be more than kMaxCustomers; std::length_error
+  /// or std::bad_alloc, having seated some, when there may be more than kMaxTables or memory ends.
   void seat(std::span<std::uint32_t> labels, unsigned threads);
 
   std::uint64_t num_customers() const noexcept { return seated_; }
@@ -88,10 +89,11 @@ class Restaurant {
   std::uint64_t start_ = 0, end_ = 0;  // the epoch's first customer, and the next epoch's
   std::vector<std::uint64_t> frozen_;  // customers at each table at start_
   std::unique_ptr<Line> line_;
-  std::vector<Tally> tallies_;               // of the epoch's customers, one for each thread
+  std::vector<Tally> tallies_;         // of the epoch's customers, one for each thread
   BigBuffer<std::uint32_t> recent_;    // labels of the epoch's customers
   BigBuffer<std::uint32_t> founders_;  // offset of who founded table frozen_.size() + i
-  BigBuffer<std::uint32_t> pending_, outcomes_;
+  BigBuffer<std::uint32_t> pending_;   // offsets of customers whose choice waits for others of the step
+  BigBuffer<std::uint32_t> outcomes_;  // and what founder_or_label found for them
   // The present step of a team: its customers, the members that work, the tables each has opened.
   std::uint64_t step_ = 0;
   bool new_epoch_ = false;
