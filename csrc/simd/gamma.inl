@@ -96,7 +96,8 @@ void draw_batch(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log,
     const double root = 1.0 + m.c * a.normal;
     const double z2 = a.normal * a.normal;
     cube[i] = root * root * root;
-    refused[i] = root > 0.0 ? (a.uniform < 1.0 - 0.0331 * z2 * z2 ? 0 : 1) : 1;
+    const std::uint64_t beyond = a.uniform < 1.0 - 0.0331 * z2 * z2 ? 0 : 1;
+    refused[i] = beyond | (root > 0.0 ? 0 : 1);
   }
   for (int i = 0; i < count; ++i) {
     if (refused[i]) cube[i] = accepted_cube(key, first + static_cast<std::uint64_t>(i), parameters_of(shape[i]));
@@ -108,15 +109,15 @@ void draw_batch(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log,
   }
   alignas(64) double result[kBatch];
   for (int i = 0; i < kBatch; ++i) result[i] = parameters_of(shape[i]).d * cube[i];
-  alignas(64) double boost[kBatch];  // log2 of U^(1/a)
+  alignas(64) double boost[kBatch] = {};  // log2 of U^(1/a)
   if (boosts != 0) {
     for (int i = 0; i < kBatch; ++i) {
-      const double exponent = portable_log2(open_unit_52(words[i])) / shape[i];
-      boost[i] = shape[i] < 1.0 ? exponent : 0.0;
+      const double counts = shape[i] < 1.0 ? 1.0 : 0.0;
+      boost[i] = portable_log2(open_unit_52(words[i])) / shape[i] * counts;
     }
   }
   if (log) {
-    for (int i = 0; i < kBatch; ++i) result[i] = kLn2 * (portable_log2(result[i]) + (boosts != 0 ? boost[i] : 0.0));
+    for (int i = 0; i < kBatch; ++i) result[i] = kLn2 * (portable_log2(result[i]) + boost[i]);
   } else if (boosts != 0) {
     for (int i = 0; i < kBatch; ++i) result[i] *= portable_exp2(boost[i]);
   }

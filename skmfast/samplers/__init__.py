@@ -1,7 +1,9 @@
 """Samplers: random streams that are functions of (seed, stream, index), and fast draws from them.
 
 No corpus is known here. `Generator` draws uniform numbers, integers, Zipf and Zipf-Mandelbrot ranks and
-categories of an `AliasTable`; the same numbers for any number of threads, on any processor.
+categories of an `AliasTable`; `Restaurant`, `table_sizes`, `StickBreaking` and `weights_given` draw from Pitman-Yor
+processes; `gamma`, `beta`, `dirichlet` and `binomial` are what those are made of. The same numbers for any
+number of threads, on any processor.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Generator:
     >>> numbers = generator.random(5)
     >>> generator.position
     5
-    >>> generator.at(3).random() == numbers[3]
+    >>> bool(generator.at(3).random() == numbers[3])
     True
     """
 

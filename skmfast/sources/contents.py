@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.settings import resolve_threads
+from skmfast.sources import _contents
+from skmfast.sources.content_bits import RootBits
 from skmfast.sources.patterns import Literal, Slot, check_text, parse
-from skmfast.sources.permutation import MAX_SIZE, permute
-from skmfast.sources.philox import random_blocks, stream_key
-from skmfast.sources.streams import CONTENTS
+from skmfast.sources.permutation import MAX_SIZE
+from skmfast.sources.philox import check_word
+from skmfast.sources.streams import CONTENTS, NAMES
 
 NAME = "name"  # the attribute that tells elements apart
 MAX_VALUES = 65535  # a value's number is kept in 16 bits
@@ -288,7 +291,9 @@ class Contents:
 
     # ---- values and their text -------------------------------------------------------------------
 
-    def values(self, elements: npt.ArrayLike, seed: int) -> npt.NDArray[np.uint16]:
+    def values(
+        self, elements: npt.ArrayLike, seed: int, *, threads: int | None = None
+    ) -> npt.NDArray[np.uint16]:
         """Values of the fields of some elements.
 
         Parameters
@@ -297,6 +302,8 @@ class Contents:
             Each from 0 to ``num_names`` - 1.
         seed : int
             Seed of the source.
+        threads : int or None
+            See `skmfast.settings.resolve_threads`. The values do not depend on it.
 
         Returns
         -------
@@ -310,30 +317,25 @@ class Contents:
         """
         elements = _as_elements(elements, self.num_names)
         table = np.empty((elements.size, len(self._fields)), dtype=np.uint16)
-        rest = permute(elements, self.num_names, seed)
-        for place in reversed(self.name_fields):
-            size = np.uint64(len(self._fields[place].values))
-            table[:, place] = rest % size
-            rest //= size
-        self._draw(table, elements, stream_key(seed, CONTENTS))
+        seed, workers = check_word(seed, "seed"), resolve_threads(threads)
+        _contents.fill(elements, *self._drawn_columns, seed, NAMES, CONTENTS, table, workers)
         for place, field in enumerate(self._fields):
             if field.of is not None:
                 table[:, place] = self._mapping(place)[table[:, self._place[field.of]]]
         return table
 
-    def _draw(self, table: npt.NDArray[np.uint16], elements: npt.NDArray[np.uint64], key: int) -> None:
-        """Fill the columns of the fields that are drawn on their own and are not of the name."""
+    @cached_property
+    def _drawn_columns(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """(column, size, word) of the name's fields, the last one first, and of the others that are drawn."""
+        sizes = [len(field.values) for field in self._fields]
+        digits = [(place, sizes[place], 0) for place in reversed(self.name_fields)]
         drawn = [
-            place
+            (place, sizes[place], place)
             for place, field in enumerate(self._fields)
             if field.of is None and place not in self.name_fields
         ]
-        for attempt in sorted({place // 4 for place in drawn}):
-            block = random_blocks(key, elements, attempt)
-            for place in drawn:
-                if place // 4 == attempt:
-                    word = (block[:, place % 4 // 2] >> np.uint64(place % 2 * 32)) & np.uint64(0xFFFFFFFF)
-                    table[:, place] = word * np.uint64(len(self._fields[place].values)) >> np.uint64(32)
+        names, others = (np.array(rows, dtype=np.uint32).reshape(-1, 3) for rows in (digits, drawn))
+        return names, others
 
     def text(self, attribute: str, values: npt.NDArray[np.uint16]) -> list[str]:
         """Texts of an attribute, one for each row of `values`."""
@@ -406,10 +408,7 @@ class Contents:
         ndarray of float64, shape (n,)
         """
         known = np.broadcast_to(np.asarray(known, dtype=np.uint64), (len(values),))
-        bits = np.zeros(len(values))
-        for group in self._groups:
-            bits += group.bits(values[:, group.root], known)
-        return bits
+        return self._told_bits({root: values[:, root] for root in self._joint_roots}, known)
 
     def first_statement_bits(
         self, values: npt.NDArray[np.uint16], known: npt.ArrayLike, attribute: npt.ArrayLike
@@ -436,9 +435,30 @@ class Contents:
         attribute = np.asarray(attribute)
         if attribute.size and not (attribute.min() >= 0 and attribute.max() < len(self.stated)):
             raise ValueError(f"attribute numbers are 0 to {len(self.stated) - 1}")
-        known = np.asarray(known, dtype=np.uint64)
-        after = known | np.uint64(1) << attribute.astype(np.uint64)
-        return self.known_bits(values, after) - self.known_bits(values, known)
+        before, place = np.broadcast_arrays(np.asarray(known, dtype=np.uint64), attribute.astype(np.uint64))
+        before, place = np.broadcast_to(before, len(values)), np.broadcast_to(place, len(values))
+        after = before | np.uint64(1) << place
+        rows = np.flatnonzero(after != before)
+        bits = np.zeros(len(values))
+        columns = {root: values[rows, root] for root in self._joint_roots}
+        bits[rows] = self._told_bits(columns, after[rows]) - self._told_bits(columns, before[rows])
+        return bits
+
+    def _told_bits(
+        self, columns: Mapping[int, npt.NDArray[np.uint16]], known: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float64]:
+        """`known_bits`; ``columns`` has the values of the roots that others follow from."""
+        simple, groups = self._bits_parts
+        bits = np.zeros(len(known))
+        for tellers, told_bits in simple.items():
+            bits += ((known & np.uint64(tellers)) != 0) * told_bits
+        for group in groups:
+            bits += group.bits(columns[group.root], known)
+        return bits
+
+    @property
+    def _joint_roots(self) -> tuple[int, ...]:
+        return tuple(group.root for group in self._bits_parts[1])
 
     def _entropy_bits(self, attributes: int) -> float:
         """Entropy of a set of attributes (bit 0: the name)."""
@@ -450,17 +470,27 @@ class Contents:
         return bits
 
     @cached_property
-    def _all_groups(self) -> tuple[_Group, ...]:
+    def _all_groups(self) -> tuple[RootBits, ...]:
         """One for each field that is drawn on its own."""
         roots = [place for place, field in enumerate(self._fields) if field.of is None]
         return tuple(self._group(root) for root in roots)
 
     @cached_property
-    def _groups(self) -> tuple[_Group, ...]:
-        """Those that the name does not tell."""
-        return tuple(group for group in self._all_groups if group.root not in self.name_fields)
+    def _bits_parts(self) -> tuple[dict[int, float], tuple[RootBits, ...]]:
+        """What the name does not tell: bits by the attributes that tell them; fields that hang together."""
+        simple: dict[int, float] = {}
+        groups = []
+        for group in self._all_groups:
+            if group.root in self.name_fields:
+                continue
+            if group.simple is None:
+                groups.append(group)
+            else:
+                tellers, bits = group.simple
+                simple[tellers] = simple.get(tellers, 0.0) + bits
+        return simple, tuple(groups)
 
-    def _group(self, root: int) -> _Group:
+    def _group(self, root: int) -> RootBits:
         members = [
             place
             for place, field in enumerate(self._fields)
@@ -468,11 +498,11 @@ class Contents:
         ]
         size = len(self._fields[root].values)
         labels = [np.arange(size) if place == root else self._mapping(place) for place in members]
-        told = [
-            sum(1 << number for number, place in enumerate(members) if place in self._columns(attribute))
-            for attribute in self.stated
+        tellers = [
+            sum(1 << a for a, attribute in enumerate(self.stated) if place in self._columns(attribute))
+            for place in members
         ]
-        return _Group(root, labels, told)
+        return RootBits(root, labels, tellers)
 
     # ---- checks ----------------------------------------------------------------------------------
 
@@ -535,54 +565,6 @@ class Contents:
         field = self._fields[self.field_place(self._pronoun)]
         if field.of not in self._attributes[0].fields:
             raise ValueError(f"the pronoun {field.name!r} does not follow from a field of the name")
-
-
-class _Group:
-    """A field drawn uniformly and what follows from it: how much of it a set of attributes tells.
-
-    What is known of the root is a set of its values: those that agree with the element's in every field
-    told. The bits are log2(values) - log2(values left).
-    """
-
-    def __init__(self, root: int, labels: list[npt.NDArray[Any]], told: Sequence[int]) -> None:
-        self.root = root
-        self._labels = labels  # of the root's values, for each member field
-        self._told = told  # members that each attribute tells, as a mask
-        self._tables: dict[int, npt.NDArray[np.float64]] = {}
-
-    def bits(self, root_values: npt.NDArray[np.uint16], known: npt.NDArray[np.uint64]) -> Any:
-        members = np.zeros(known.shape, dtype=np.int64)
-        for attribute, told in enumerate(self._told):
-            if told:
-                stated = known >> np.uint64(attribute) & np.uint64(1)
-                members |= stated.astype(np.int64) * told
-        result = np.zeros(known.shape)
-        for mask in np.unique(members):
-            rows = members == mask
-            result[rows] = self._table(int(mask))[root_values[rows]]
-        return result
-
-    def entropy_bits(self, known: int) -> float:
-        mask = 0
-        for attribute, told in enumerate(self._told):
-            if known >> attribute & 1:
-                mask |= told
-        table = self._table(mask)
-        return math.fsum(table) / len(table)
-
-    def _table(self, mask: int) -> npt.NDArray[np.float64]:
-        """Bits known when the fields of ``mask`` are, for each value of the root."""
-        if mask not in self._tables:
-            size = len(self._labels[0])
-            chosen = [labels for number, labels in enumerate(self._labels) if mask >> number & 1]
-            if chosen:
-                _, group, count = np.unique(
-                    np.stack(chosen, axis=1), axis=0, return_inverse=True, return_counts=True
-                )
-                self._tables[mask] = np.log2(size) - np.log2(count[group.reshape(-1)])
-            else:
-                self._tables[mask] = np.zeros(size)
-        return self._tables[mask]
 
 
 def _check_identifier(name: str, what: str) -> None:

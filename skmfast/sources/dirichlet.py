@@ -6,15 +6,11 @@ is long, the prior of the missing ones is zero, and so are their counts and prob
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from skmfast.sources.philox import random_block
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -159,34 +155,32 @@ def num_parameters(prior: npt.ArrayLike) -> int:
     return int(((prior > 0).sum(axis=-1) - 1).sum())
 
 
-def draw(prior: npt.ArrayLike, key: int) -> npt.NDArray[np.float64]:
+def draw(prior: npt.ArrayLike, seed: int, stream: int) -> npt.NDArray[np.float64]:
     """Distributions drawn from their priors, the same on any machine.
 
     Parameters
     ----------
     prior : array_like of float, shape (..., categories)
         Parameters a_i.
-    key : int
-        Key of a stream (`philox.stream_key`); the entry at flat place j takes its gamma variate from
-        index j.
+    seed, stream : int
+        Each distribution takes its gamma draws from the flat place of its first entry on; see
+        `skmfast.samplers.gamma_family.dirichlet`.
 
     Returns
     -------
     ndarray of float64, shape (..., categories)
         They add up to one along the last axis, up to rounding.
     """
+    from skmfast.samplers.gamma_family import dirichlet
+
     prior = check_prior(prior)
     flat = prior.reshape(-1, prior.shape[-1])
     result = np.zeros_like(flat)
     for row, shapes in enumerate(flat):
-        logs = [
-            _log_gamma_variate(float(shape), key, row * len(shapes) + place) if shape > 0 else -math.inf
-            for place, shape in enumerate(shapes)
-        ]
-        top = max(logs)
-        weights = [_exp(log - top) for log in logs]
-        total = math.fsum(weights)
-        result[row] = [weight / total for weight in weights]
+        present = shapes > 0
+        result[row, present] = dirichlet(
+            shapes[present], seed=seed, stream=stream, first=row * len(shapes), threads=1
+        )
     return result.reshape(prior.shape)
 
 
@@ -237,64 +231,3 @@ def _times_before(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     result = np.empty(len(labels), dtype=np.int64)
     result[order] = np.arange(len(ordered)) - np.repeat(begins, lengths)
     return result
-
-
-# ---- gamma variates: the four operations and the square root alone, so that every machine agrees --------
-
-
-def _log_gamma_variate(shape: float, key: int, index: int) -> float:
-    """ln of a Gamma(shape) variate (Marsaglia and Tsang, ACM Trans. Math. Softw. 26, 2000)."""
-    numbers = _units(key, index)
-    boost = _log(next(numbers)) / shape if shape < 1 else 0.0
-    d = (shape + 1 if shape < 1 else shape) - 1 / 3
-    c = 1 / math.sqrt(9 * d)
-    while True:
-        x = _normal(numbers)
-        v = 1 + c * x
-        if v <= 0:
-            continue
-        v = v * v * v
-        if _log(next(numbers)) < 0.5 * x * x + d - d * v + d * _log(v):
-            return boost + _log(d) + _log(v)
-
-
-def _units(key: int, index: int) -> Iterator[float]:
-    """Uniform on (0, 1): the numbers of draw ``index``, as class Draw of csrc/include/skm/philox.hpp."""
-    for attempt in itertools.count():
-        for bits in random_block(key, index, attempt):
-            yield (float(bits >> 12) + 0.5) * 2.0**-52
-
-
-def _normal(numbers: Iterator[float]) -> float:
-    """Marsaglia's polar method; the second variate is thrown away."""
-    while True:
-        x, y = 2 * next(numbers) - 1, 2 * next(numbers) - 1
-        square = x * x + y * y
-        if 0 < square < 1:
-            return x * math.sqrt(-2 * _log(square) / square)
-
-
-def _log(x: float) -> float:
-    """ln x as csrc/include/skm/portable_math.hpp has it."""
-    m, k = math.frexp(x)
-    m, k = 2 * m, k - 1
-    if m > 1.4142135623730951:
-        m, k = m * 0.5, k + 1
-    s = (m - 1.0) / (m + 1.0)
-    s2, total = s * s, 0.0
-    for i in range(25, 0, -2):
-        total = total * s2 + 1.0 / i
-    return 2.0 * s * total + k * 0.69314718055994530942
-
-
-def _exp(x: float) -> float:
-    """e^x as csrc/include/skm/portable_math.hpp has it."""
-    if x < -700.0:
-        return 0.0
-    scaled = x * float.fromhex("0x1.71547652b82fep0")
-    k = int(scaled + (-0.5 if scaled < 0 else 0.5))
-    r = (x - k * float.fromhex("0x1.62e42feep-1")) - k * float.fromhex("0x1.a39ef35793c76p-33")
-    total = 1.0
-    for i in range(18, 0, -1):
-        total = 1.0 + total * r / i
-    return math.ldexp(total, k)

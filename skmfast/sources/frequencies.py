@@ -8,6 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from skmfast.sources.streams import SEATS, WEIGHTS
+
+MAX_ELEMENTS = 1 << 32  # elements are numbered with 32 bits
+
 
 class Frequencies(Protocol):
     """A distribution over elements, which are numbered from 0."""
@@ -19,6 +26,44 @@ class Frequencies(Protocol):
     @property
     def entropy_bits(self) -> float:
         """Entropy of an element's identity given the frequencies, in bits; its mean where they are random."""
+
+    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
+        """The elements of sentences 0, ..., n - 1 of a corpus.
+
+        Parameters
+        ----------
+        n : int
+            Number of sentences.
+        seed : int
+            Seed of the corpus; the draws come from its stream `streams.SEATS`.
+        threads : int or None
+            See `skmfast.settings.resolve_threads`. The elements do not depend on it.
+
+        Returns
+        -------
+        ndarray of uint32, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If there are more than 2^32 elements.
+        """
+
+    def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
+        """True frequencies of elements 0, ..., K - 1 and of all the others together.
+
+        Parameters
+        ----------
+        counts : array_like of integers, shape (K,)
+            How often each of these elements came in the corpus.
+        seed : int
+            Seed of the corpus.
+
+        Returns
+        -------
+        weights : ndarray of float64, shape (K,)
+        rest : float
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -68,7 +113,23 @@ class PitmanYor:
 
         return float((psi(self.concentration + 1) - psi(1 - self.discount)) / math.log(2))
 
+    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
+        """See `Frequencies.elements`: the tables of a `Restaurant`, numbered in order of appearance."""
+        from skmfast.samplers.pitman_yor import Restaurant
+
+        return Restaurant(self.discount, self.concentration, seed, SEATS).seat(n, threads=threads)
+
+    def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
+        """See `Frequencies.weights`: drawn after the elements, from their exact posterior given the counts.
+
+        Elements and frequencies have the joint law that they have when the frequencies are drawn first.
+        """
+        from skmfast.samplers.pitman_yor import weights_given
+
+        return weights_given(counts, self.discount, self.concentration, seed, WEIGHTS)
+
     def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
         return {"kind": self.kind, "discount": self.discount, "concentration": self.concentration}
 
 
@@ -109,7 +170,30 @@ class Zipf:
         total, log_total = _zipf_sums(self.exponent, self.num_elements)
         return math.log2(total) + self.exponent * log_total / total / math.log(2)
 
+    @property
+    def normaliser(self) -> float:
+        """Σ k^-exponent over k = 1, ..., num_elements: a difference of Hurwitz zeta functions."""
+        return _zipf_sums(self.exponent, self.num_elements)[0]
+
+    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
+        """See `Frequencies.elements`: the element of rank k is number k - 1."""
+        from skmfast.samplers.generator import Generator
+
+        _check_number(self.num_elements)
+        ranks = Generator(seed, SEATS).zipf(self.exponent, self.num_elements, n, np.int64, threads=threads)
+        return np.asarray(ranks - 1).astype(np.uint32)
+
+    def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
+        """See `Frequencies.weights`: the probabilities; they depend on nothing but how many are asked for."""
+        number = _shown(counts, self.num_elements)
+        weights = np.arange(1, number + 1, dtype=np.float64) ** -self.exponent / self.normaliser
+        rest = 0.0
+        if number < self.num_elements:
+            rest = _zipf_sums(self.exponent, self.num_elements, number + 1)[0] / self.normaliser
+        return weights, rest
+
     def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
         return {"kind": self.kind, "exponent": self.exponent, "num_elements": self.num_elements}
 
 
@@ -139,7 +223,21 @@ class Uniform:
         """log2 of the number of elements."""
         return math.log2(self.num_elements)
 
+    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
+        """See `Frequencies.elements`."""
+        from skmfast.samplers.generator import Generator
+
+        _check_number(self.num_elements)
+        drawn = Generator(seed, SEATS).integers(0, self.num_elements, n, np.uint32, threads=threads)
+        return np.asarray(drawn)
+
+    def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
+        """See `Frequencies.weights`: all are equal."""
+        number = _shown(counts, self.num_elements)
+        return np.full(number, 1 / self.num_elements), (self.num_elements - number) / self.num_elements
+
     def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
         return {"kind": self.kind, "num_elements": self.num_elements}
 
 
@@ -161,11 +259,11 @@ _DIRECT = 1000  # terms added one by one before the Euler-Maclaurin formula take
 _BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600)  # B_2j / (2j)!
 
 
-def _zipf_sums(exponent: float, num_elements: int) -> tuple[float, float]:
-    """Sums over k = 1, ..., num_elements of k^-s and of k^-s ln k."""
-    direct = min(num_elements, _DIRECT)
-    powers = [k**-exponent for k in range(1, direct + 1)]
-    logs = [power * math.log(k) for k, power in enumerate(powers, 1)]
+def _zipf_sums(exponent: float, num_elements: int, first: int = 1) -> tuple[float, float]:
+    """Sums over k = first, ..., num_elements of k^-s and of k^-s ln k."""
+    direct = min(num_elements, max(first, _DIRECT))
+    powers = [k**-exponent for k in range(first, direct + 1)]
+    logs = [power * math.log(k) for k, power in enumerate(powers, first)]
     if num_elements > direct:
         tail, log_tail = _zipf_tail(exponent, direct, num_elements)
         powers.append(tail)
@@ -200,6 +298,19 @@ def _zipf_tail(s: float, begin: int, end: int) -> tuple[float, float]:
                 slope_of_rising = slope_of_rising * factor + rising
                 rising *= factor
     return sums[0], sums[1]
+
+
+def _check_number(num_elements: int) -> None:
+    if num_elements > MAX_ELEMENTS:
+        raise ValueError(f"{num_elements:,} elements; a corpus numbers them with 32 bits")
+
+
+def _shown(counts: npt.ArrayLike, num_elements: int) -> int:
+    """How many elements ``counts`` are about."""
+    array = np.asarray(counts)
+    if array.ndim != 1 or len(array) > num_elements:
+        raise ValueError(f"counts of shape {array.shape} for {num_elements:,} elements")
+    return len(array)
 
 
 def _whole(number: int, name: str) -> int:

@@ -172,7 +172,7 @@ class MarkovSyntax:
         """φ: given, or drawn from the prior with the source's seed; of `shape`."""
         if self._known is not None:
             return np.array(self._known)
-        return dirichlet.draw(self._prior, stream_key(seed, PARAMETERS))
+        return dirichlet.draw(self._prior, seed, PARAMETERS)
 
     def posterior(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Parameters of the Dirichlet posteriors after ``counts``, of `shape`."""

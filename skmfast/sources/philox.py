@@ -1,9 +1,11 @@
 """Philox4x32-10 on NumPy arrays: the random blocks of csrc/include/skm/philox.hpp, number for number.
 
-Contents and parameters of a source are drawn with it: thousands of numbers, not thousands of millions.
+For draws that Python code makes itself: few at a time, or many in step.
 """
 
 from __future__ import annotations
+
+import operator
 
 import numpy as np
 import numpy.typing as npt
@@ -32,28 +34,18 @@ def stream_key(seed: int, stream: int) -> int:
     ValueError
         If one of them is not between 0 and 2^64 - 1.
     """
-    for name, number in (("seed", seed), ("stream", stream)):
-        if not 0 <= number <= _MASK64:
-            raise ValueError(f"{name}={number}: outside 0 to 2^64 - 1")
-    return mix64(int(seed) ^ mix64(int(stream)))
+    return mix64(check_word(seed, "seed") ^ mix64(check_word(stream, "stream")))
 
 
-def random_block(key: int, index: int, attempt: int = 0) -> tuple[int, int]:
-    """The block of ``key`` at one counter: two 64-bit numbers.
-
-    Examples
-    --------
-    >>> random_block(7, 3) == tuple(random_blocks(7, [3])[0].tolist())
-    True
-    """
-    c0, c1, c2, c3 = index & 0xFFFFFFFF, index >> 32, attempt & 0xFFFFFFFF, attempt >> 32
-    k0, k1 = key & 0xFFFFFFFF, key >> 32
-    for _ in range(_ROUNDS):
-        product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
-        c0, c1 = (product1 >> 32) ^ c1 ^ k0, product1 & 0xFFFFFFFF
-        c2, c3 = (product0 >> 32) ^ c3 ^ k1, product0 & 0xFFFFFFFF
-        k0, k1 = (k0 + _WEYL[0]) & 0xFFFFFFFF, (k1 + _WEYL[1]) & 0xFFFFFFFF
-    return c0 | c1 << 32, c2 | c3 << 32
+def check_word(number: int, name: str) -> int:
+    """``number`` as an int; TypeError or ValueError unless it is an integer of 64 bits without sign."""
+    try:
+        word = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name}: {number!r} is not an integer") from None
+    if not 0 <= word <= _MASK64:
+        raise ValueError(f"{name}={word}: outside 0 to 2^64 - 1")
+    return word
 
 
 def random_blocks(key: int, index: npt.ArrayLike, attempt: int = 0) -> npt.NDArray[np.uint64]:

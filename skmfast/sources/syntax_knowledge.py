@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from skmfast.sources.compiler import all_texts, check_templates, render_plan
 from skmfast.sources.contents import Contents
+from skmfast.sources.expectations import ExpectedSentence, expected_size, kind_shares
 from skmfast.sources.frequencies import Frequencies, frequencies_from_dict
 from skmfast.sources.templates import TemplateSyntax
 from skmfast.sources.vocabulary import Vocabulary
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from skmfast.sources.plan import RenderPlan
 
 TOKENS = ("words", "bytes")
+_Part = TypeVar("_Part")
 
 
 class SyntaxKnowledge:
@@ -55,6 +57,8 @@ class SyntaxKnowledge:
         questions: Mapping[str, Sequence[str]] | None = None,
         name: str = "syntax-knowledge",
     ) -> None:
+        if not isinstance(syntax, TemplateSyntax):
+            raise TypeError(f"syntax: sentences are rendered from templates, not from {syntax!r}")
         self.frequencies = frequencies
         self.contents = contents
         stated = [attribute.name for attribute in contents.stated]
@@ -106,16 +110,13 @@ class SyntaxKnowledge:
             raise ValueError("not a description of a Syntax-Knowledge source")
         if description.get("version") != 1:
             raise ValueError(f"a source of version {description.get('version')}; 1 is known")
-        try:
-            return SyntaxKnowledge(
-                frequencies_from_dict(description["frequencies"]),
-                Contents.from_dict(description["contents"]),
-                TemplateSyntax.from_dict(description["syntax"]),
-                questions=description["questions"],
-                name=description["name"],
-            )
-        except KeyError as error:
-            raise ValueError(f"the description of the source lacks {error}") from None
+        return SyntaxKnowledge(
+            _read(frequencies_from_dict, description, "frequencies"),
+            _read(Contents.from_dict, description, "contents"),
+            _read(TemplateSyntax.from_dict, description, "syntax"),
+            questions=description.get("questions"),
+            name=str(description.get("name", "syntax-knowledge")),
+        )
 
     @cached_property
     def words(self) -> Vocabulary:
@@ -135,6 +136,21 @@ class SyntaxKnowledge:
         """What the renderer needs; the template probabilities are drawn with ``seed``."""
         probabilities = self.syntax.probabilities(seed)
         return render_plan(self.contents, self.syntax, probabilities, self.vocabulary(tokens))
+
+    def expected_sentence(self, seed: int, tokens: str = "words") -> ExpectedSentence:
+        """Mean bytes, tokens and entropy of a sentence, given the template probabilities of ``seed``.
+
+        Examples
+        --------
+        >>> from skmfast.sources import Biographies, Uniform
+        >>> mean = Biographies(Uniform(1000)).expected_sentence(seed=1)
+        >>> round(mean.num_bytes, 1), round(mean.num_tokens, 1)
+        (64.1, 12.6)
+        """
+        plan = self.plan(seed, tokens)
+        syntax_bits = self.syntax.entropy_bits(self.syntax.probabilities(seed))
+        entropy_bits = self.frequencies.entropy_bits + float(kind_shares(plan) @ syntax_bits)
+        return ExpectedSentence(*expected_size(self.contents, plan), entropy_bits)
 
     def kinds(self, values: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
         """Kind of each row of ``contents.values``, shape (n,)."""
@@ -173,3 +189,13 @@ class SyntaxKnowledge:
         field = self.syntax.kind_field
         if field is not None and self.contents.field_place(field) not in self.contents.name_fields:
             raise ValueError(f"kind_field={field!r} is not a field of the name")
+
+
+def _read(reader: Callable[[Any], _Part], description: Mapping[str, Any], name: str) -> _Part:
+    """A part of a source from its description; ValueError that names the part if it cannot be."""
+    try:
+        return reader(description[name])
+    except KeyError as error:
+        raise ValueError(f"{name} of the source: {error} is missing") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{name} of the source: {error}") from error

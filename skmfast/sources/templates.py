@@ -18,7 +18,6 @@ import numpy.typing as npt
 from skmfast.sources import dirichlet
 from skmfast.sources.contents import NAME
 from skmfast.sources.patterns import Slot, check_text, parse
-from skmfast.sources.philox import stream_key
 from skmfast.sources.streams import PARAMETERS
 
 ORDERS = ("random", "fixed")
@@ -48,7 +47,8 @@ class TemplateSyntax:
     order : {"random", "fixed"}
         Order of the attributes; a fixed order states all of them.
     probabilities : mapping from str to array_like, or None
-        φ itself, if it is not to be drawn: for each attribute shape (templates,) or (kinds, templates).
+        φ itself, if it is not to be drawn: for each attribute shape (templates,) or (kinds, templates). Code
+        lengths from counts do not know it: they still are those of the prior.
 
     Raises
     ------
@@ -235,7 +235,7 @@ class TemplateSyntax:
         """
         if self._known is not None:
             return np.array(self._known)
-        return dirichlet.draw(self._prior, stream_key(seed, PARAMETERS))
+        return dirichlet.draw(self._prior, seed, PARAMETERS)
 
     def posterior(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Parameters of the Dirichlet posteriors after ``counts``, of `shape`."""

@@ -17,9 +17,9 @@ class BigBuffer {
   BigBuffer() noexcept = default;
   /// `size` uninitialised elements. Throws std::bad_alloc.
   explicit BigBuffer(std::size_t size)
-      : size_(size), data_(static_cast<T*>(::operator new(bytes(size), std::align_val_t{kPage}))) {
+      : size_(size), data_(static_cast<T*>(::operator new(bytes(size), alignment(size)))) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (size * sizeof(T) >= kPage) (void)madvise(data_, bytes(size), MADV_HUGEPAGE);
+    if (big(size)) (void)madvise(data_, bytes(size), MADV_HUGEPAGE);
 #endif
   }
   BigBuffer(BigBuffer&& other) noexcept
@@ -29,7 +29,7 @@ class BigBuffer {
     std::swap(data_, other.data_);
     return *this;
   }
-  ~BigBuffer() { ::operator delete(data_, std::align_val_t{kPage}); }
+  ~BigBuffer() { ::operator delete(data_, alignment(size_)); }
 
   std::size_t size() const noexcept { return size_; }
   T* get() const noexcept { return data_; }
@@ -37,8 +37,14 @@ class BigBuffer {
 
  private:
   static constexpr std::size_t kPage = std::size_t{1} << 21;
+  static constexpr std::size_t kLine = 64;
+  static constexpr bool big(std::size_t size) noexcept { return size >= kPage / sizeof(T); }
+  static constexpr std::align_val_t alignment(std::size_t size) noexcept {
+    return std::align_val_t{big(size) ? kPage : kLine};
+  }
   static constexpr std::size_t bytes(std::size_t size) noexcept {
-    return (size * sizeof(T) + kPage - 1) / kPage * kPage;
+    const std::size_t unit = big(size) ? kPage : kLine;
+    return (size * sizeof(T) + unit - 1) / unit * unit;
   }
 
   std::size_t size_ = 0;
