@@ -113,8 +113,10 @@ def label_cases(num: int) -> dict[tuple[float, str], Callable[[], Any]]:
             loop(1, discount, signed[:1000])  # compiles
             cases[discount, name] = lambda loop=loop, d=discount: loop(1, d, signed)
         for threads in (1, 2):
-            cases[discount, f"skmfast, {threads} thread{'s' * (threads > 1)}"] = lambda d=discount, k=threads: (
-                samplers.Restaurant(d, CONCENTRATION, seed=1).seat(num, out=labels, threads=k)
+            cases[discount, f"skmfast, {threads} thread{'s' * (threads > 1)}"] = (
+                lambda d=discount, k=threads: samplers.Restaurant(d, CONCENTRATION, seed=1).seat(
+                    num, out=labels, threads=k
+                )
             )
     return cases
 
@@ -179,7 +181,11 @@ def measure(rounds: int) -> dict[str, Any]:
         one = times["skmfast, 1 thread"]
         for name, seconds in times.items():
             row = {"what": f"labels, discount {discount}", "name": name, "count": NUM_CUSTOMERS}
-            row |= {"ns": 1e9 * seconds / NUM_CUSTOMERS, "ratio": peer / seconds, "threads_ratio": one / seconds}
+            row |= {
+                "ns": 1e9 * seconds / NUM_CUSTOMERS,
+                "ratio": peer / seconds,
+                "threads_ratio": one / seconds,
+            }
             if name == "skmfast, 1 thread":
                 row["cycles"] = seconds * clock / NUM_CUSTOMERS
                 row["share_of_floor"] = FLOOR_CYCLES / row["cycles"]
@@ -188,7 +194,9 @@ def measure(rounds: int) -> dict[str, Any]:
             failures.append(f"discount {discount}: {peer / one:.1f} times, {REQUIRED[discount]} required")
         if one / times["skmfast, 2 threads"] < REQUIRED_THREADS:
             ratio = one / times["skmfast, 2 threads"]
-            failures.append(f"discount {discount}: two threads {ratio:.2f} times one, {REQUIRED_THREADS} required")
+            failures.append(
+                f"discount {discount}: two threads {ratio:.2f} times one, {REQUIRED_THREADS} required"
+            )
     for (what, name), seconds in draws.items():
         row = {"what": what, "name": name, "count": NUM_DRAWS, "ns": 1e9 * seconds / NUM_DRAWS}
         rows.append(row | {"ratio": draws[what, "numpy"] / seconds})
@@ -196,7 +204,9 @@ def measure(rounds: int) -> dict[str, Any]:
     rows.append({"what": "sizes only", "name": name, "count": sizes[0], "ns": 1e9 * sizes_s / sizes[0]})
     rows[-1]["seconds"] = sizes_s
     if sizes_s >= 1:
-        failures.append(f"sizes of {SIZES_CUSTOMERS:.0e} customers' tables: {sizes_s:.2f} s, below 1 required")
+        failures.append(
+            f"sizes of {SIZES_CUSTOMERS:.0e} customers' tables: {sizes_s:.2f} s, below 1 required"
+        )
     return {"clock_hz": clock, "rows": rows, "failures": failures}
 
 

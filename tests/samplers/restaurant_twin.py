@@ -10,7 +10,9 @@ from philox_twin import stream_key, word
 from scipy import special
 
 
-def seat(n: int, discount: float, concentration: float, seed: int, stream: int, counts: list[int]) -> list[int]:
+def seat(
+    n: int, discount: float, concentration: float, seed: int, stream: int, counts: list[int]
+) -> list[int]:
     """Labels of n more customers after `counts`."""
     key = stream_key(seed, stream)
     counts = list(counts)

@@ -111,7 +111,9 @@ def test_binomial_law(trials, probability):
     law = stats.binom(trials, probability) if trials < 2**50 else stats.poisson(trials * probability)
     low, high = int(law.ppf(1e-5)), int(law.ppf(1 - 1e-5))
     cells = np.append(law.cdf(np.arange(low, high)), 1.0)
-    counts = np.bincount((np.clip(draws, low, high) - np.uint64(low)).astype(np.int64), minlength=high - low + 1)
+    counts = np.bincount(
+        (np.clip(draws, low, high) - np.uint64(low)).astype(np.int64), minlength=high - low + 1
+    )
     assert chi_square(counts, np.diff(cells, prepend=0.0)) > LEAST
 
 

@@ -14,11 +14,23 @@ from hypothesis import strategies as st
 from skmfast.samplers import Restaurant, table_sizes
 
 # Zero discount, negative and large concentration, heavy tails.
-PARAMETERS = [(0.0, 1.0), (0.0, 30.0), (0.5, 1.0), (0.5, -0.25), (0.3, 5.0), (0.7, 0.5), (0.8, 1.0), (0.9, -0.85)]
+PARAMETERS = [
+    (0.0, 1.0),
+    (0.0, 30.0),
+    (0.5, 1.0),
+    (0.5, -0.25),
+    (0.3, 5.0),
+    (0.7, 0.5),
+    (0.8, 1.0),
+    (0.9, -0.85),
+]
 
 
 @given(
-    st.floats(0, 0.99), st.floats(1e-3, 100) | st.floats(1e-3, 1), st.integers(0, 2**64 - 1), st.integers(0, 6000)
+    st.floats(0, 0.99),
+    st.floats(1e-3, 100) | st.floats(1e-3, 1),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 6000),
 )
 @example(discount=0.99, above=1e5, seed=1, n=4000)
 @example(discount=0.0, above=1e-3, seed=2, n=5000)
