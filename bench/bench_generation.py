@@ -11,8 +11,9 @@ that they draw nothing and give the very text that is rendered here: the bench f
 peer makes tokens. What is measured of ours draws the statements and writes text, token ids, labels, offsets
 of both, and statements.
 
-Required: on one thread at least 8 times the text rate of "f-strings"; two threads at least 1.7 times one. Each round runs everything once and each figure is the least over the rounds, so that a busy machine
-disturbs all alike.
+Required: on one thread at least 8 times the text rate of "f-strings"; two threads at least 1.7 times one.
+Each round runs everything once and each figure is the least over the rounds, so that a busy machine disturbs
+all alike.
 
 Floor: the bytes that are written cannot be written faster than they could be copied; memory's rate is
 measured in the same rounds, by copying as many bytes in blocks of the same size.

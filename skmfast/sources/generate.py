@@ -61,9 +61,10 @@ def sample(
     Examples
     --------
     >>> from skmfast.sources.example import small_example
-    >>> corpus = sample(small_example(), 1000, seed=1)
-    >>> corpus.sentence(0)
-    'Tom Egan had a post at Apex Labs.'
+    >>> from skmfast.sources.frequencies import Uniform
+    >>> corpus = sample(small_example(Uniform(36)), 1000, seed=1)
+    >>> corpus
+    <LabelledCorpus: 1,000 sentences, ... tokens, ... bytes, 36 elements>
     >>> corpus.verify()
     """
     num_sentences, seed = _checked(num_sentences, seed)
