@@ -127,8 +127,7 @@ class BayesMixture(KnowledgeCode):
         return KnowledgeLengths(
             partition_bits=partition.bits,
             content_bits=math.fsum([*names, *contents.known_bits(values, counts.stated)]),
-            syntax_bits=counts.num_sentences * syntax.choice_bits
-            + syntax.code_length_bits(counts.templates),
+            syntax_bits=counts.num_sentences * syntax.choice_bits + syntax.code_length_bits(counts.templates),
             num_sentences=counts.num_sentences,
             parameter_bits=partition.parameter_bits,
             num_bytes=num_bytes,
@@ -160,9 +159,7 @@ class BayesMixture(KnowledgeCode):
         )
 
 
-def content_bits_of_sentences(
-    source: SyntaxKnowledge, seed: int, elements: Ints, attributes: Ints
-) -> Floats:
+def content_bits_of_sentences(source: SyntaxKnowledge, seed: int, elements: Ints, attributes: Ints) -> Floats:
     """Bits of what each sentence tells of its element for the first time.
 
     Parameters

@@ -147,8 +147,8 @@ def _quadrature(low: float, high: float, n: float, d: float, theta: float) -> tu
     nearly straight on each, with the first correction of Euler and Maclaurin's midpoint formula at the lower
     end (where k is large enough for the next one to be below 1e-12).
     """
-    edges = np.log(np.array([low - 0.5, high + 0.5]))
-    left, right = np.linspace(*edges, 17)[:-1], np.linspace(*edges, 17)[1:]
+    edges = np.linspace(np.log(low - 0.5), np.log(high + 0.5), 17)
+    left, right = edges[:-1], edges[1:]
     nodes, weights = [], []
     peak = -np.inf
     for _ in range(40):

@@ -59,7 +59,7 @@ def sum_log_steps(base: float, step: float, count: npt.ArrayLike) -> Array:
         return np.asarray(c * np.log(base))
     x = base / step
     if x < _LARGE:
-        return log_gamma_ratio(x, c) + c * np.log(step)
+        return np.asarray(log_gamma_ratio(x, c) + c * np.log(step))
     end = base + c * step
     return np.asarray(
         c * np.log(end) + (x - 0.5) * np.log1p(c * step / base) - c + _stirling(x + c) - _stirling(x)
@@ -78,6 +78,7 @@ def mean_log_ratio(base: npt.ArrayLike, step: float, count: npt.ArrayLike) -> Ar
     True
     """
     x, n = np.broadcast_arrays(np.asarray(base, np.float64), np.asarray(count, np.float64))
+    step = step if step > 1e-200 else 0.0
     total = np.zeros(np.shape(n))
     if np.any(x < _LARGE):
         for i in range(_LARGE):

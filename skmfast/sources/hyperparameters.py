@@ -45,9 +45,7 @@ class Posterior:
     log_marginal: float
 
 
-def integrated_partition_bits(
-    counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None = None
-) -> float:
+def integrated_partition_bits(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None = None) -> float:
     """Code length, in bits, of a partition when discount and concentration are integrated out.
 
     Parameters
@@ -85,7 +83,7 @@ def posterior(
     for count in (_FIRST, *[_COARSE] * 9):
         frame = frame.narrowed(likelihood, count, reach)
     nodes, gauss = np.polynomial.legendre.leggauss(points)
-    d = ((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes)[:, None]
+    d = np.asarray((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes, np.float64)[:, None]
     columns = points + 1
     while True:
         v, log_density = frame.evaluated(likelihood, d, columns)

@@ -51,7 +51,7 @@ def check_draws(num_draws: npt.ArrayLike, smallest: int = 0) -> Array:
     """
     n = np.asarray(num_draws, np.float64)
     if n.size and not np.all((n >= smallest) & (n <= MAX_DRAWS) & (n == np.floor(n))):
-        raise ValueError(f"num_draws={num_draws}: not whole numbers from {smallest} to 1e18")
+        raise ValueError(f"num_draws={num_draws!r}: not whole numbers from {smallest} to 1e18")
     return n
 
 
@@ -120,9 +120,11 @@ def expected_elements_seen(
     d, theta = check_pitman_yor(discount, concentration)
     n, m = np.broadcast_arrays(check_draws(num_draws, 1), np.asarray(times, np.float64))
     if not np.all(m > 0):
-        raise ValueError(f"times={times}: not positive")
+        raise ValueError(f"times={times!r}: not positive")
     return np.asarray(
-        np.where(m <= n, np.exp(log_expected_elements_seen(np.minimum(m, n), np.maximum(n - m, 0), d, theta)), 0.0)
+        np.where(
+            m <= n, np.exp(log_expected_elements_seen(np.minimum(m, n), np.maximum(n - m, 0), d, theta)), 0.0
+        )
     )
 
 

@@ -81,7 +81,9 @@ def fit_pitman_yor(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None =
     if likelihood.num_elements == 1:
         raise ValueError("one element only: the likelihood rises towards concentration = -discount")
     if likelihood.num_elements == likelihood.num_draws:
-        raise ValueError("every element was drawn once: the likelihood has no maximum, d = 1 or theta infinite")
+        raise ValueError(
+            "every element was drawn once: the likelihood has no maximum, d = 1 or theta infinite"
+        )
     d, v = _maximum(likelihood)
     here = likelihood.at(d, v)
     curvature = here.hessian.copy()
@@ -131,7 +133,8 @@ class PartitionLikelihood:
         self._num_large = float(weight.sum())
         self._constant = float(weight @ special.gammaln(large))
         chebyshev = np.polynomial.chebyshev.chebinterpolate(
-            lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2), _DEGREE
+            lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2),  # type: ignore[type-var]
+            _DEGREE,
         )
         powers = np.zeros(_DEGREE + 1)
         found = np.polynomial.chebyshev.cheb2poly(chebyshev)
@@ -143,12 +146,14 @@ class PartitionLikelihood:
     def values(self, d: Array, v: Array) -> Array:
         """Log likelihood, in nats, for d of shape (discounts, 1) and v of shape (discounts, points)."""
         blocks = log_gamma_ratio(1 - d, self._size - 1) @ self._number
-        blocks += np.polyval(self._large[0], 2 * d[:, 0] - 1) + self._constant - self._num_large * special.gammaln(1 - d[:, 0])
+        blocks += (
+            np.polyval(self._large[0], 2 * d[:, 0] - 1)
+            + self._constant
+            - self._num_large * special.gammaln(1 - d[:, 0])
+        )
         e, c = np.exp(v), self.num_elements - 1.0
         x = e / d
-        opened = np.where(
-            d * c < 1e-9 * e, c * v, log_gamma_ratio(np.minimum(x, 1e15), c) + c * np.log(d)
-        )
+        opened = np.where(d * c < 1e-9 * e, c * v, log_gamma_ratio(np.minimum(x, 1e15), c) + c * np.log(d))
         return np.asarray(
             opened - log_gamma_ratio(np.maximum(e - d + 1, 1e-300), self.num_draws - 1.0) + blocks[:, None]
         )
@@ -185,6 +190,9 @@ def _horner(coefficients: list[float], x: float) -> float:
 
 def _step_sums(e: float, d: float, c: float) -> tuple[float, float, float, float, float]:
     """Over j = 0 ... c-1: sums of 1, j over (e + jd), and of 1, j, j^2 over its square."""
+    if d == 0:
+        pairs, squares = c * (c - 1) / 2, c * (c - 1) * (2 * c - 1) / 6
+        return c / e, pairs / e, c / (e * e), pairs / (e * e), squares / (e * e)
     if c <= 2000 or d * c < 0.05 * e:
         j = np.arange(c)
         inverse = 1 / (e + d * j)
@@ -251,7 +259,7 @@ def _discount_interval(likelihood: PartitionLikelihood, d: float, v: float) -> t
 
     zero, point = _best_v(likelihood, 0.0, v)
     low = 0.0
-    if best.value - point.value > _DEVIANCE:
+    if best.value - point.value > _DEVIANCE and d > 0:
         low = float(special.expit(_crossing(drop_at, float(special.logit(d)), v, -1.0)))
     start = float(special.logit(max(d, 1e-4)))
     return low, float(special.expit(_crossing(drop_at, start, v if d > 0 else zero, 1.0)))
