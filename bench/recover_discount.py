@@ -1,8 +1,10 @@
-"""How well discount and concentration are recovered from a million draws: coverage of the intervals, and time.
+"""How well discount and concentration are recovered from a million draws: coverage of the intervals, and
+time.
 
-For each law, partitions are drawn and both parameters are estimated from their block sizes by maximum marginal
-likelihood. The record says how often the true values lie in the 95 % intervals, how far the estimates lie off,
-what the slope of the rank-size plot gives instead, and the processor time that a fit takes.
+For each law, partitions are drawn and both parameters are estimated from their block sizes by maximum
+marginal likelihood. The record says how often the true values lie in the 95 % intervals, how far the
+estimates lie off, what the slope of the rank-size plot gives instead, and the processor time that a fit
+takes.
 
     python bench/recover_discount.py --out bench/results/recover_discount.json
 """

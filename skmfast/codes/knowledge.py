@@ -1,8 +1,8 @@
 """What the codes of labelled corpora share: counts, lengths in parts, and finding the corpus of a file.
 
-A labelled corpus tells of every sentence which element it is about and which statements it makes, and these are
-all that its text says. `skmfast.codes.oracle` and `skmfast.codes.bayes_mixture` code them; their length is an upper
-bound for the text, and its exact length where no text can be read in two ways.
+A labelled corpus tells of every sentence which element it is about and which statements it makes, and these
+are all that its text says. `skmfast.codes.oracle` and `skmfast.codes.bayes_mixture` code them; their length
+is an upper bound for the text, and its exact length where no text can be read in two ways.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Oracle: the code of one who knows the source's parameters: frequencies, contents and template probabilities."""
+"""Oracle: the code of one who knows the source: frequencies, contents, template probabilities."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from skmfast.codes.knowledge import (
     kinds_of,
     statements_of,
 )
-from skmfast.corpora.labelled import LabelledCorpus
-from skmfast.sources.syntax_knowledge import SyntaxKnowledge
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
+    from skmfast.corpora.labelled import LabelledCorpus
 
 
 class Oracle(KnowledgeCode):
-    """A sentence about element k costs -log2 p_k, and its syntax -log2 of its probability under the true phi.
+    """A sentence about element k costs -log2 p_k, and its syntax its bits under the true phi.
 
     No code is shorter on average over corpora with the same parameters: this is the entropy of the corpus that
     a learner cannot go below, however much it reads. Contents cost nothing.

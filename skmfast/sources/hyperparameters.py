@@ -1,9 +1,10 @@
 """Partitions of unknown discount and concentration: the Pitman-Yor partition mixed over a prior.
 
-The prior is uniform in the discount d; given d, v = ln(theta + d) has the logistic distribution of scale 2 around 0
-(half of it within theta + d = 1/9 to 9, 1 % beyond 1e-4.6 and 1e4.6). Integrals over d are by Gauss's rule
-where the posterior is, those over v by the trapezoidal rule on a grid sheared along the posterior's ridge: both
-converge exponentially, the likelihood being smooth up to d = 0 and falling off exponentially in v.
+The prior is uniform in the discount d; given d, v = ln(theta + d) has the logistic distribution of scale 2
+around 0 (half of it within theta + d = 1/9 to 9, 1 % beyond 1e-4.6 and 1e4.6). Integrals over d are by
+Gauss's rule where the posterior is, those over v by the trapezoidal rule on a grid sheared along the
+posterior's ridge: both converge exponentially, the likelihood being smooth up to d = 0 and falling off
+exponentially in v.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import numpy.typing as npt
 from scipy import special
 
 from skmfast.sources import _partition
-from skmfast.sources.gamma_ratios import Array
 from skmfast.sources.partition import count_of_counts
 from skmfast.sources.partition_fit import PartitionLikelihood
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skmfast.sources.gamma_ratios import Array
 
 LOG_SCALE = 2.0
 _WIDEST = 100.0
@@ -119,7 +123,7 @@ class _Frame:
         return v, np.asarray(log_prior + likelihood.values(d, v))
 
     def resolved(self, v: Array, weights: Array) -> bool:
-        """Whether the columns lie close enough: 0.75 standard deviations of each row that matters, and 0.6."""
+        """Whether columns are close enough: 0.75 standard deviations of each row that matters, 0.6."""
         step = (self.w1 - self.w0) / (v.shape[1] - 1)
         mass = weights.sum(axis=1)
         rows = mass > 1e-9 * mass.max()
@@ -153,8 +157,8 @@ class _Frame:
 
 # ---- draw by draw -----------------------------------------------------------------------------------------
 
-# Draws seen, values of the discount, and reach of the posterior in nats: the longer the code length already is,
-# the larger an error may be.
+# Draws seen, values of the discount, and reach of the posterior in nats: the longer the code length already
+# is, the larger an error may be.
 _GRIDS = ((1000, 48, 34.0), (30_000, 32, 28.0), (1_000_000, 24, 22.0), (math.inf, 16, 16.0))
 
 
@@ -198,7 +202,7 @@ def prequential_integrated_bits(seen_before: npt.NDArray[np.integer]) -> Array:
 
 
 def _sizes_of(seen: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Distinct sizes and their numbers: as many elements have size j or more as draws were seen j - 1 times."""
+    """Distinct sizes and their numbers: size j or more have as many as draws were seen j - 1 times."""
     at_least = np.bincount(seen)
     number = at_least - np.append(at_least[1:], 0)
     places = np.flatnonzero(number)

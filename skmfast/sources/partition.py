@@ -178,7 +178,8 @@ def weight_entropy_bits(discount: float, concentration: float) -> float:
 def count_of_counts(
     counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None = None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Distinct block sizes, ascending, and how many blocks have each: all that a partition's probability needs.
+    """Distinct block sizes, ascending, and how many blocks have each: all that a partition's probability
+    needs.
 
     Parameters
     ----------
@@ -218,9 +219,9 @@ def _whole(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
         raise ValueError(f"{name}: {array.ndim} dimensions, not one")
     if array.size == 0:
         return np.zeros(0, np.int64)
-    if array.dtype.kind not in "ui":
-        if array.dtype.kind != "f" or not np.all(array == np.floor(array)):
-            raise ValueError(f"{name}: not whole numbers")
+    whole = array.dtype.kind in "ui" or (array.dtype.kind == "f" and np.all(array == np.floor(array)))
+    if not whole:
+        raise ValueError(f"{name}: not whole numbers")
     if array.min() < 0 or array.max() > MAX_DRAWS:
         raise ValueError(f"{name}: outside 0 to 1e18")
     return array.astype(np.int64, copy=False)

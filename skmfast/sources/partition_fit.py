@@ -1,10 +1,11 @@
 """Discount and concentration from the sizes of the blocks alone: maximum marginal likelihood.
 
-The logarithm of a partition's probability is maximised over d and theta by Newton's method with analytic first
-and second derivatives, in the coordinates (logit d, ln(theta + d)), which have no boundary at a finite place.
-Intervals are those of the profile likelihood: the values at which the likelihood, maximised over the other parameter,
-is at most 1.92 nats below its maximum. That matters for theta, of which any number of draws tells about as much as one
-draw of the limit of K_n / n^d: its likelihood keeps its width and its skew however large n is.
+The logarithm of a partition's probability is maximised over d and theta by Newton's method with analytic
+first and second derivatives, in the coordinates (logit d, ln(theta + d)), which have no boundary at a
+finite place. Intervals are those of the profile likelihood: the values at which the likelihood, maximised
+over the other parameter, is at most 1.92 nats below its maximum. That matters for theta, of which any
+number of draws tells about as much as one draw of the limit of K_n / n^d: its likelihood keeps its width
+and its skew however large n is.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def fit_pitman_yor(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None =
     Raises
     ------
     ValueError
-        If there is one element only, or each was drawn once: the likelihood then has no maximum (it rises towards
-        theta = -d, or towards d = 1 and theta = infinity).
+        If there is one element only, or each was drawn once: the likelihood then has no maximum (it rises
+        towards theta = -d, or towards d = 1 and theta = infinity).
 
     Examples
     --------

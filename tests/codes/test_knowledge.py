@@ -200,7 +200,7 @@ def test_dirichlet_redundancy(prior, n):
 
 
 def test_dirichlet_redundancy_in_the_large():
-    """(A - 1)/2 log2(n / 2 pi e) + E[log2(sqrt(det I) / prior)], here for a uniform prior of two categories."""
+    """(A - 1)/2 log2(n / 2 pi e) + E[log2(sqrt(det I) / prior)], for a uniform prior of two."""
     n = 10**9
     asymptotic = 0.5 * math.log2(n / (2 * math.pi * math.e)) + 1 / math.log(2)
     assert dirichlet_redundancy_bits((1.0, 1.0), n) == pytest.approx(asymptotic, abs=1e-5)
