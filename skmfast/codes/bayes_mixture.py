@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,8 @@ from skmfast.sources.partition import partition_bits, prequential_partition_bits
 from skmfast.sources.partition_fit import fit_pitman_yor
 
 if TYPE_CHECKING:
-    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
     from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 HYPERPARAMETERS = ("known", "estimated", "integrated")
 # Each estimate is sent as a 32-bit float.

@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,6 @@ from skmfast.sources.partition import check_draws, expected_elements, weight_ent
 from skmfast.sources.partition_entropy import mean_over_sizes, partition_entropy_bits
 from skmfast.sources.smooth_sums import beta_binomial_mean
 from skmfast.sources.templates import TemplateSyntax
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skmfast.sources.syntax_knowledge import SyntaxKnowledge

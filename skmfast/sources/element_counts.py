@@ -96,7 +96,7 @@ def element_count_law(num_draws: int, discount: float, concentration: float) -> 
     --------
     >>> law = element_count_law(10**8, 0.5, 1.0)
     >>> round(law.mean(lambda k: k), 5), round(float(expected_elements(10**8, 0.5, 1)), 5)
-    (22566.58334, 22566.58334)
+    (22565.58343, 22565.58343)
     """
     d, theta = check_pitman_yor(discount, concentration)
     n = float(check_draws(num_draws, 1))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,6 @@ from scipy import special
 from skmfast.sources import _partition
 from skmfast.sources.partition import count_of_counts
 from skmfast.sources.partition_fit import PartitionLikelihood
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skmfast.sources.gamma_ratios import Array

@@ -259,7 +259,7 @@ def partition_bits(
 
     Examples
     --------
-    >>> partition_bits([2, 1], 0.5, 1) == -np.log2((1.5 * 0.5) / (2 * 3))
+    >>> bool(partition_bits([2, 1], 0.5, 1) == -np.log2((1.5 * 0.5) / (2 * 3)))
     True
     """
     d, theta = check_pitman_yor(discount, concentration)
