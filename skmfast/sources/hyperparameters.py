@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +87,7 @@ def posterior(
     for count in (_FIRST, *[_COARSE] * 9):
         frame = frame.narrowed(likelihood, count, reach)
     nodes, gauss = np.polynomial.legendre.leggauss(points)
-    d = np.asarray((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes, np.float64)[:, None]
+    d: Any = np.asarray((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes, np.float64)[:, None]
     columns = points + 1
     while True:
         v, log_density = frame.evaluated(likelihood, d, columns)

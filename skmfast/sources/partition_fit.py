@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +134,7 @@ class PartitionLikelihood:
         # sum of ln Gamma(m - d) - ln Gamma(m) over large m, by interpolation in d: analytic up to d = 64
         self._num_large = float(weight.sum())
         self._constant = float(weight @ special.gammaln(large))
-        chebyshev = np.polynomial.chebyshev.chebinterpolate(
+        chebyshev: Any = np.polynomial.chebyshev.chebinterpolate(
             lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2),  # type: ignore[type-var]
             _DEGREE,
         )
