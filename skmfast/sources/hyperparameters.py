@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -86,8 +86,8 @@ def posterior(
     frame = _Frame(0.0, 0.0, 0.0, 0.0, 1.0, -_WIDEST, _WIDEST)
     for count in (_FIRST, *[_COARSE] * 9):
         frame = frame.narrowed(likelihood, count, reach)
-    nodes, gauss = np.polynomial.legendre.leggauss(points)
-    d: Any = np.asarray((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes, np.float64)[:, None]
+    nodes, gauss = (each.astype(np.float64) for each in np.polynomial.legendre.leggauss(points))
+    d = np.asarray((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes, np.float64)[:, None]
     columns = points + 1
     while True:
         v, log_density = frame.evaluated(likelihood, d, columns)

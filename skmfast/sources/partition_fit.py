@@ -135,7 +135,7 @@ class PartitionLikelihood:
         self._num_large = float(weight.sum())
         self._constant = float(weight @ special.gammaln(large))
         chebyshev: Any = np.polynomial.chebyshev.chebinterpolate(
-            lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2),  # type: ignore[type-var]
+            lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2),
             _DEGREE,
         )
         powers = np.zeros(_DEGREE + 1)
