@@ -134,7 +134,7 @@ class _Frame:
     def narrowed(self, likelihood: PartitionLikelihood, points: int, reach: float) -> _Frame:
         """The frame around what this one shows of the posterior, sheared along its ridge."""
         step = (self.d1 - self.d0) / points
-        d = (self.d0 + step * (np.arange(points) + 0.5))[:, None]
+        d = (self.d0 + step * (np.arange(points, dtype=np.float64) + 0.5))[:, None]
         v, log_density = self.evaluated(likelihood, d, points)
         held = log_density > log_density.max() - reach
         rows = np.flatnonzero(held.any(axis=1))
