@@ -82,7 +82,7 @@ def test_redundancy_writes_a_table_and_draws_it(tmp_path):
     out, plot = tmp_path / "t.parquet", tmp_path / "p.png"
     result = invoke(
         "redundancy", "--discount", "0.4,0.6", "--concentration", 2, "--from", 1e2, "--to", 1e5,
-        "--per-decade", 2, "--sample", 3e3, "--threads", 1, "--out", out, "--plot", plot,
+        "--per-decade", 2, "--sample", 3e3, "--threads", 1, "--groups", 1, "--out", out, "--plot", plot,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert plot.read_bytes().startswith(PNG)
