@@ -17,6 +17,7 @@ from skmfast.sources.templates import TemplateSyntax
 from skmfast.sources.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.sources.plan import RenderPlan
 
 TOKENS = ("words", "bytes")
@@ -136,6 +137,21 @@ class SyntaxKnowledge:
         """What the renderer needs; the template probabilities are drawn with ``seed``."""
         probabilities = self.syntax.probabilities(seed)
         return render_plan(self.contents, self.syntax, probabilities, self.vocabulary(tokens))
+
+    def sample(
+        self, num_sentences: int, seed: int = 0, *, tokens: str = "words", threads: int | None = None
+    ) -> LabelledCorpus:
+        """A corpus in memory; see `skmfast.sources.generate.sample`.
+
+        Examples
+        --------
+        >>> from skmfast.sources.example import small_example
+        >>> small_example().sample(10, seed=1).num_sentences
+        10
+        """
+        from skmfast.sources.generate import sample
+
+        return sample(self, num_sentences, seed, tokens=tokens, threads=threads)
 
     def expected_sentence(self, seed: int, tokens: str = "words") -> ExpectedSentence:
         """Mean bytes, tokens and entropy of a sentence, given the template probabilities of ``seed``.
