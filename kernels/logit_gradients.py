@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import triton
 import triton.language as tl
 
-from .logit_tiles import products, tile_place, transformed
+from .logit_tiles import converted, products, tile_place, transformed
 from .schedules import TileSchedule, launch_options, operand, program_count, tile_constants
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def logit_gradients_kernel(
     DESCRIPTORS: tl.constexpr,
     EVEN_DEPTH: tl.constexpr,
     FLATTEN: tl.constexpr,
-    UPCAST: tl.constexpr,
+    INTERPRETED: tl.constexpr,
     BIAS: tl.constexpr,
     SOFTCAP: tl.constexpr,
     SURPRISE: tl.constexpr,
@@ -62,7 +62,7 @@ def logit_gradients_kernel(
         first_entry = block_entry * BLOCK_VOCABULARY
         product = products(
             x, weight, first_row, first_entry, rows, vocabulary, depth, stride_x, stride_weight,
-            BLOCK_ROWS, BLOCK_VOCABULARY, BLOCK_DEPTH, DESCRIPTORS, EVEN_DEPTH, UPCAST,
+            BLOCK_ROWS, BLOCK_VOCABULARY, BLOCK_DEPTH, DESCRIPTORS, EVEN_DEPTH, INTERPRETED,
         )  # fmt: skip
         row = first_row + tl.arange(0, BLOCK_ROWS)
         entry = first_entry + tl.arange(0, BLOCK_VOCABULARY)
@@ -87,7 +87,8 @@ def logit_gradients_kernel(
             gradient *= slope
         gradient = tl.where((entry < vocabulary)[None, :], gradient, 0.0)
         place = gradients + row.to(tl.int64)[:, None] * stride_gradients + entry[None, :]
-        tl.store(place, gradient.to(gradients.dtype.element_ty), mask=stored[:, None])
+        gradient = converted(gradient, gradients.dtype.element_ty, INTERPRETED)
+        tl.store(place, gradient, mask=stored[:, None])
 
 
 class LogitCoefficients(NamedTuple):

@@ -13,7 +13,7 @@ from torch import Tensor
 from .checks import check_logits
 from .head_losses import DEFAULT
 from .logit_gradients import LogitCoefficients, logit_coefficients
-from .logit_tiles import transformed
+from .logit_tiles import converted, transformed
 from .row_sums import merge_tiles
 from .schedules import interpreting, launch_options
 from .tile_sums import TileSums
@@ -170,6 +170,7 @@ def logit_gradients_of_logits_kernel(
     SOFTCAP: tl.constexpr,
     SURPRISE: tl.constexpr,
     EVERY: tl.constexpr,
+    INTERPRETED: tl.constexpr,
 ):
     LOG2E: tl.constexpr = 1.4426950408889634
     row = tl.program_id(0).to(tl.int64)
@@ -188,7 +189,8 @@ def logit_gradients_of_logits_kernel(
     gradient = tl.where(is_target, gradient - tl.load(on_target + row), gradient)
     if SOFTCAP:
         gradient *= slope
-    tl.store(gradients + row * stride_gradients + entry, gradient.to(gradients.dtype.element_ty), mask=inside)
+    gradient = converted(gradient, gradients.dtype.element_ty, INTERPRETED)
+    tl.store(gradients + row * stride_gradients + entry, gradient, mask=inside)
 
 
 def cross_entropy_backward(
@@ -257,6 +259,7 @@ def cross_entropy_backward(
         SOFTCAP=objective.softcap > 0,
         SURPRISE=coefficients.on_surprise is not None,
         EVERY=coefficients.on_every is not None,
+        INTERPRETED=interpreting(),
         **launch_options(8),
     )
     return gradients

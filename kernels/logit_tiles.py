@@ -33,7 +33,7 @@ def products(
     BLOCK_DEPTH: tl.constexpr,
     DESCRIPTORS: tl.constexpr,
     EVEN_DEPTH: tl.constexpr,
-    UPCAST: tl.constexpr,
+    INTERPRETED: tl.constexpr,
 ):
     """x @ weight.T for one tile, summed in float32; (BLOCK_ROWS, BLOCK_VOCABULARY)."""
     total = tl.zeros((BLOCK_ROWS, BLOCK_VOCABULARY), tl.float32)
@@ -41,7 +41,7 @@ def products(
         for step in range(tl.cdiv(depth, BLOCK_DEPTH)):
             a = x.load([first_row, step * BLOCK_DEPTH])
             b = weight.load([first_entry, step * BLOCK_DEPTH])
-            if UPCAST:
+            if INTERPRETED:
                 a, b = a.to(tl.float32), b.to(tl.float32)
             total = tl.dot(a, b.T, total, input_precision="ieee")
     else:
@@ -60,12 +60,21 @@ def products(
                 inside = (unit < depth - step * BLOCK_DEPTH)[None, :]
                 a = tl.load(a_pointer, mask=inside, other=0.0)
                 b = tl.load(b_pointer, mask=inside, other=0.0)
-            if UPCAST:
+            if INTERPRETED:
                 a, b = a.to(tl.float32), b.to(tl.float32)
             total = tl.dot(a, b.T, total, input_precision="ieee")
             a_pointer += BLOCK_DEPTH
             b_pointer += BLOCK_DEPTH
     return total
+
+
+@triton.jit
+def converted(value, to: tl.constexpr, INTERPRETED: tl.constexpr):
+    """Float32 values as another type, rounded to the nearest."""
+    if INTERPRETED and to == tl.bfloat16:
+        bits = value.to(tl.int32, bitcast=True)
+        value = (bits + 0x7FFF + ((bits >> 16) & 1)).to(tl.float32, bitcast=True)
+    return value.to(to)
 
 
 @triton.jit

@@ -7,7 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .schedules import launch_options
+from .logit_tiles import converted
+from .schedules import interpreting, launch_options
 
 
 @triton.jit
@@ -19,13 +20,15 @@ def scale_rows_kernel(
     stride_matrix,
     stride_scaled,
     BLOCK: tl.constexpr,
+    INTERPRETED: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = column < columns
     value = tl.load(matrix + row * stride_matrix + column, mask=inside, other=0.0).to(tl.float32)
     value *= tl.load(factor + row)
-    tl.store(scaled + row * stride_scaled + column, value.to(scaled.dtype.element_ty), mask=inside)
+    value = converted(value, scaled.dtype.element_ty, INTERPRETED)
+    tl.store(scaled + row * stride_scaled + column, value, mask=inside)
 
 
 def scale_rows(matrix: Tensor, factor: Tensor, scaled: Tensor) -> Tensor:
@@ -41,6 +44,7 @@ def scale_rows(matrix: Tensor, factor: Tensor, scaled: Tensor) -> Tensor:
             matrix.stride(0),
             scaled.stride(0),
             BLOCK=block,
+            INTERPRETED=interpreting(),
             **launch_options(4),
         )
     return scaled

@@ -13,9 +13,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .logit_tiles import transformed
+from .logit_tiles import converted, transformed
 from .objective import Losses, Objective
-from .schedules import launch_options
+from .schedules import interpreting, launch_options
 
 if TYPE_CHECKING:
     from .tile_sums import TileSums
@@ -306,6 +306,7 @@ def finish_rows_kernel(
     MERGE_TILES: tl.constexpr,
     SOFTCAP: tl.constexpr,
     AGAIN: tl.constexpr,
+    INTERPRETED: tl.constexpr,
 ):
     if AGAIN:  # noqa: SIM102 - the first is known to the compiler
         if tl.load(again) == 0:
@@ -349,7 +350,8 @@ def finish_rows_kernel(
         slope = 1.0 - t * t
     corrected = slope * (tl.exp2(wanted_logit - origin) - total / growth)
     place = exponentials + row.to(tl.int64) * stride_exponentials + tl.where(known, wanted, 0)
-    tl.store(place, corrected.to(exponentials.dtype.element_ty), mask=known & ~ignored)
+    corrected = converted(corrected, exponentials.dtype.element_ty, INTERPRETED)
+    tl.store(place, corrected, mask=known & ~ignored)
 
 
 def finish_rows(
@@ -392,5 +394,6 @@ def finish_rows(
         MERGE_TILES=MERGE_TILES,
         SOFTCAP=objective.softcap > 0,
         AGAIN=second,
+        INTERPRETED=interpreting(),
         **launch_options(4),
     )

@@ -63,7 +63,7 @@ AMD = TileSchedule(block_depth=32, stages=2, group_rows=8)
 AMD_DEMANDING = TileSchedule(block_rows=64, block_depth=32, stages=2, group_rows=8)
 # Exact float32 products run on the ordinary units, whose operands are registers: small tiles do not spill.
 EXACT_FLOAT32 = TileSchedule(block_rows=64, block_vocabulary=64, block_depth=16, stages=3)
-INTERPRETED = TileSchedule(16, 32, 16, 2, 1, 1, 1)
+INTERPRETED = TileSchedule(16, 32, 32, 2, 1, 1, 1)
 
 
 def choose_schedule(x: Tensor, weight: Tensor, demanding: bool) -> TileSchedule:
@@ -135,7 +135,10 @@ def _multiprocessors(device: torch.device) -> int:
 
 
 def interpreting() -> bool:
-    """Whether kernels run in Triton's interpreter, on the CPU (TRITON_INTERPRET=1)."""
+    """Whether kernels run in Triton's interpreter, on the CPU (TRITON_INTERPRET=1).
+
+    There, products of bfloat16 are wrong and conversion to it truncates: kernels take other ways then.
+    """
     return bool(triton.knobs.runtime.interpret)
 
 
@@ -149,8 +152,7 @@ def tile_constants(schedule: TileSchedule, x: Tensor) -> dict[str, object]:
         "DESCRIPTORS": schedule.descriptors,
         "EVEN_DEPTH": x.shape[1] % schedule.block_depth == 0,
         "FLATTEN": schedule.flatten,
-        # The interpreter's product of bfloat16 is wrong; float32 holds every bfloat16 and float16.
-        "UPCAST": interpreting() and x.dtype != torch.float32,
+        "INTERPRETED": interpreting(),
     }
 
 

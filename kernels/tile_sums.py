@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .logit_tiles import products, tile_place, transformed
+from .logit_tiles import converted, products, tile_place, transformed
 from .schedules import TileSchedule, launch_options, operand, program_count, tile_constants
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def tile_sums_kernel(
     DESCRIPTORS: tl.constexpr,
     EVEN_DEPTH: tl.constexpr,
     FLATTEN: tl.constexpr,
-    UPCAST: tl.constexpr,
+    INTERPRETED: tl.constexpr,
     EVEN_VOCABULARY: tl.constexpr,
     POSITIVE_SCALE: tl.constexpr,
     BIAS: tl.constexpr,
@@ -74,7 +74,7 @@ def tile_sums_kernel(
         first_entry = block_entry * BLOCK_VOCABULARY
         product = products(
             x, weight, first_row, first_entry, rows, vocabulary, depth, stride_x, stride_weight,
-            BLOCK_ROWS, BLOCK_VOCABULARY, BLOCK_DEPTH, DESCRIPTORS, EVEN_DEPTH, UPCAST,
+            BLOCK_ROWS, BLOCK_VOCABULARY, BLOCK_DEPTH, DESCRIPTORS, EVEN_DEPTH, INTERPRETED,
         )  # fmt: skip
         row = first_row + tl.arange(0, BLOCK_ROWS)
         entry = first_entry + tl.arange(0, BLOCK_VOCABULARY)
@@ -124,7 +124,8 @@ def tile_sums_kernel(
                 exponential = exponential * slope
             # Columns go on to a whole number of tiles; those beyond the vocabulary get exp2(-inf) = 0.
             place = exponentials + row.to(tl.int64)[:, None] * stride_exponentials + entry[None, :]
-            tl.store(place, exponential.to(exponentials.dtype.element_ty), mask=stored[:, None])
+            exponential = converted(exponential, exponentials.dtype.element_ty, INTERPRETED)
+            tl.store(place, exponential, mask=stored[:, None])
 
 
 @dataclasses.dataclass
