@@ -1,11 +1,11 @@
 """What every kernel takes of a GPU, read from its machine code: no GPU is needed.
 
-    python bench/kernel_resources.py --write     compile all, print the table, write the record
-    python bench/kernel_resources.py --check     compile all; fail if a limit is passed or the record differs
+    python bench/kernel_resources.py             compile all, print the table; fail if a limit is passed
+    python bench/kernel_resources.py --write     the same, and write the record
+    python bench/kernel_resources.py --check     compile little: is the record that of these kernels, within limits?
 
 The kernels are compiled as they are launched: the functions of ``skmfast.kernels`` run on tensors without
-storage, and every launch is recorded, with the types, alignments and constants that the launch would compile
-for.
+storage, and every launch is recorded, with the types, alignments and constants that it would compile for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import hashlib
+import inspect
 import json
 import os
 import re
@@ -29,7 +31,7 @@ os.environ.pop("TRITON_INTERPRET", None)
 
 import torch
 import triton
-from skmfast.kernels import schedules
+from skmfast.kernels import logit_tiles, schedules
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
@@ -45,6 +47,7 @@ TARGETS = {
     "sm_100": GPUTarget("cuda", 100, 32),
     "gfx942": GPUTarget("hip", "gfx942", 64),
 }
+SAMPLE = ("sm_90", "forward bf16 D=768: tile_sums")
 # Bytes of shared memory that one program may take.
 SHARED_LIMIT = {"sm_80": 163 << 10, "sm_90": 227 << 10, "sm_100": 227 << 10, "gfx942": 64 << 10}
 TENSOR_CORE = {
@@ -77,6 +80,16 @@ class Launch:
     def multiplies(self) -> bool:
         """Whether it has products that tensor cores should make: exact float32 ones they cannot."""
         return "BLOCK_VOCABULARY" in self.constants and "fp32" not in self.signature["x"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the sources and of all that they are compiled for."""
+        helpers = [f.fn for f in vars(logit_tiles).values() if isinstance(f, JITFunction)]
+        parts = [inspect.getsource(f) for f in (self.kernel.fn, *helpers)]
+        parts += [
+            repr(sorted(part.items(), key=str)) for part in (self.signature, self.constants, self.attributes)
+        ]
+        return hashlib.sha256("\n".join([*parts, repr(self.options)]).encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
@@ -195,7 +208,7 @@ def cases(architecture: str) -> dict[str, Callable[[], None]]:
     return found
 
 
-def resources(launch: Launch, architecture: str) -> dict[str, int]:
+def resources(launch: Launch, architecture: str) -> dict[str, Any]:
     """Registers, stack, spills, shared memory and tensor-core instructions of one compiled kernel."""
     constants = {(launch.kernel.arg_names.index(name),): value for name, value in launch.constants.items()}
     source = ASTSource(launch.kernel, launch.signature, constants, launch.attributes)
@@ -204,6 +217,7 @@ def resources(launch: Launch, architecture: str) -> dict[str, int]:
     found = {**measure(compiled, architecture), "shared_bytes": compiled.metadata.shared}
     found |= {name: value for name, value in launch.options if name != "enable_fp_fusion"}
     if not launch.multiplies:
+        found.pop("product_batches", None)
         del found["tensor_core_instructions"]
     return found
 
@@ -221,7 +235,14 @@ def nvidia_resources(compiled: Any, architecture: str) -> dict[str, int]:
         "stack_bytes": found["STACK"] + found["LOCAL"],
         "spills": len(re.findall(r"\b(?:STL|LDL)\b", code)),
         "tensor_core_instructions": len(re.findall(TENSOR_CORE[architecture], code)),
+        **({"product_batches": product_batches(code)} if architecture == "sm_90" else {}),
     }
+
+
+def product_batches(code: str) -> int:
+    """Groups of warpgroup products that are waited for together: as many as products if the compiler gave up."""
+    order = re.findall(r"\b(HGMMA|WARPGROUP\.DEPBAR)\b", code)
+    return sum(one == "HGMMA" and two != "HGMMA" for one, two in zip(order, order[1:], strict=False))
 
 
 def amd_resources(compiled: Any, architecture: str) -> dict[str, int]:
@@ -233,7 +254,8 @@ def amd_resources(compiled: Any, architecture: str) -> dict[str, int]:
     return {
         "registers": number("vgpr_count"),
         "stack_bytes": number("private_segment_fixed_size"),
-        "spills": number("vgpr_spill_count") + number("sgpr_spill_count"),
+        # Scalar registers spill into lanes of vector registers, not into memory.
+        "spills": number("vgpr_spill_count"),
         "tensor_core_instructions": len(re.findall(TENSOR_CORE[architecture], code)),
     }
 
@@ -242,27 +264,57 @@ def output(command: list[Any]) -> str:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True).stdout
 
 
-def table(architectures: list[str]) -> dict[str, dict[str, dict[str, int]]]:
-    """Resources by architecture, then by case and kernel."""
-    return {architecture: dict(rows(architecture)) for architecture in architectures}
-
-
-def rows(architecture: str) -> Iterator[tuple[str, dict[str, int]]]:
+def launches(architecture: str, chosen: str = "") -> Iterator[tuple[str, Launch]]:
+    """Every kernel once for each way in which it is compiled, by a label; of cases with ``chosen`` in their name."""
     seen: list[Launch] = []
     for case, run in cases(architecture).items():
-        with recorded_launches() as launches:
+        if chosen not in case:
+            continue
+        with recorded_launches() as recorded:
             run()
-        for launch in launches:
-            if launch in seen:
-                continue
-            seen.append(launch)
-            label = f"{case}: {launch.kernel.__name__.removesuffix('_kernel')}"
-            if launch.constants.get("AGAIN"):
-                label += ", second"
-            yield label, resources(launch, architecture)
+        for launch in recorded:
+            if launch not in seen:
+                seen.append(launch)
+                second = ", second" if launch.constants.get("AGAIN") else ""
+                yield f"{case}: {launch.kernel.__name__.removesuffix('_kernel')}{second}", launch
 
 
-def faults(found: dict[str, dict[str, dict[str, int]]]) -> list[str]:
+Table = dict[str, dict[str, dict[str, Any]]]
+
+
+def table(architectures: list[str], chosen: str = "") -> Table:
+    """Resources by architecture and label; printed as they come."""
+    found: Table = {}
+    for architecture in architectures:
+        found[architecture] = {}
+        for label, launch in launches(architecture, chosen):
+            row = {**resources(launch, architecture), "fingerprint": launch.fingerprint}
+            print(
+                f"{architecture:7} {label:70}", *(f"{key} {value}" for key, value in row.items()), flush=True
+            )
+            found[architecture][label] = row
+    return found
+
+
+def differences(record: dict[str, Any]) -> list[str]:
+    """Where a record is not that of these kernels; one kernel is compiled, if by the record's version of triton."""
+    wrong = []
+    for architecture in TARGETS:
+        expected = {label: launch.fingerprint for label, launch in launches(architecture)}
+        recorded = {label: row["fingerprint"] for label, row in record["kernels"][architecture].items()}
+        for label in sorted(expected.keys() | recorded.keys()):
+            if expected.get(label) != recorded.get(label):
+                wrong.append(f"{architecture} {label}: the record is not of this kernel; write it anew")
+    if not wrong and triton.__version__ == record["triton"]:
+        architecture, label = SAMPLE
+        launch = dict(launches(architecture))[label]
+        row = {**resources(launch, architecture), "fingerprint": launch.fingerprint}
+        if row != record["kernels"][architecture][label]:
+            wrong.append(f"{architecture} {label}: {row} is not what the record says")
+    return wrong
+
+
+def faults(found: Table) -> list[str]:
     """What passes a limit: any stack or spill, too much shared memory, products without tensor cores."""
     wrong = []
     for architecture, kernels_of in found.items():
@@ -275,6 +327,8 @@ def faults(found: dict[str, dict[str, dict[str, int]]]) -> list[str]:
                 wrong.append(f"{architecture} {label}: {row['shared_bytes']} bytes of shared memory")
             if "tensor_core_instructions" in row and not row["tensor_core_instructions"]:
                 wrong.append(f"{architecture} {label}: no tensor-core instructions")
+            if row.get("product_batches", 0) > max(1, row.get("tensor_core_instructions", 0) // 2):
+                wrong.append(f"{architecture} {label}: products wait for each other")
     return wrong
 
 
@@ -288,15 +342,22 @@ def main() -> int:
     action.add_argument(
         "--check", action="store_true", help="fail if a limit is passed or the record differs"
     )
+    parser.add_argument("--case", default="", help="only cases whose name has this in it")
     arguments = parser.parse_args()
-    found = table(arguments.architecture or list(TARGETS))
-    for architecture, kernels_of in found.items():
-        for label, row in kernels_of.items():
-            print(f"{architecture:7} {label:75}", *(f"{key} {value}" for key, value in row.items()))
-    wrong = faults(found)
-    if arguments.write:
-        record = {"triton": triton.__version__, "tokens": ROWS, "vocabulary": VOCABULARY, "kernels": found}
-        RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    if arguments.check:
+        record = json.loads(RECORD.read_text())
+        wrong = faults(record["kernels"]) + differences(record)
+    else:
+        found = table(arguments.architecture or list(TARGETS), arguments.case)
+        wrong = faults(found)
+        if arguments.write:
+            record = {
+                "triton": triton.__version__,
+                "tokens": ROWS,
+                "vocabulary": VOCABULARY,
+                "kernels": found,
+            }
+            RECORD.write_text(json.dumps(record, indent=1) + "\n")
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

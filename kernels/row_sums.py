@@ -308,18 +308,21 @@ def finish_rows_kernel(
     AGAIN: tl.constexpr,
     INTERPRETED: tl.constexpr,
 ):
-    if AGAIN:  # noqa: SIM102 - the first is known to the compiler
-        if tl.load(again) == 0:
-            return
     row = tl.program_id(0) * MERGE_ROWS + tl.arange(0, MERGE_ROWS)
     stored = row < rows
+    if AGAIN:
+        needed = tl.load(again) != 0
+        stored = stored & needed
+        tiles = tl.where(needed, tiles, 0)
     step = tl.arange(0, MERGE_TILES)
     maximum = tl.full((MERGE_ROWS,), float("-inf"), tl.float32)
     total = tl.zeros((MERGE_ROWS,), tl.float32)
     for first in range(0, tiles, MERGE_TILES):
         inside = (first + step < tiles)[:, None] & stored[None, :]
         at = (first + step).to(tl.int64)[:, None] * rows + row[None, :]
-        maximum = tl.maximum(maximum, tl.max(tl.load(maxima + at, mask=inside, other=float("-inf")), 0))
+        if not AGAIN:
+            highest = tl.max(tl.load(maxima + at, mask=inside, other=float("-inf")), 0)
+            maximum = tl.maximum(maximum, highest)
         total += tl.sum(tl.load(sums + at, mask=inside, other=0.0), 0)
     if not AGAIN:
         tl.store(next_reference + row, maximum, mask=stored)

@@ -56,6 +56,9 @@ HOPPER_DEEP = TileSchedule(
 )
 # What more options need of registers comes from tiles of half the size per thread.
 HOPPER_DEMANDING = TileSchedule(warps=8, descriptors=True)
+# The accumulator has its own memory on Blackwell, but comes to registers for the exponentials.
+BLACKWELL = TileSchedule(descriptors=True)
+BLACKWELL_DEMANDING = TileSchedule(block_rows=64, warps=8, descriptors=True)
 # Without descriptors, addresses of all elements live in registers.
 POINTERS = TileSchedule(block_depth=32, warps=8)
 POINTERS_DEMANDING = TileSchedule(block_rows=64, block_depth=32, warps=8)
@@ -95,6 +98,8 @@ def schedule_for(
         return AMD_DEMANDING if demanding else AMD
     if int(architecture.removeprefix("sm_")) < 90 or not aligned:
         return POINTERS_DEMANDING if demanding else POINTERS
+    if architecture != "sm_90":
+        return BLACKWELL_DEMANDING if demanding else BLACKWELL
     if demanding:
         return HOPPER_DEMANDING
     return HOPPER_SHALLOW if depth <= 1024 else HOPPER_DEEP

@@ -94,8 +94,12 @@ def tile_sums_kernel(
             logit = product
         else:
             logit, slope = transformed(product, log2_scale, log2_softcap, SOFTCAP)
-        if not EVEN_VOCABULARY and first_entry + BLOCK_VOCABULARY > vocabulary:
-            logit = tl.where((entry < vocabulary)[None, :], logit, float("-inf"))
+        if not EVEN_VOCABULARY:
+            if FLATTEN:
+                # A branch on the last tile would make the compiler wait for every product of the loop.
+                logit = tl.where((entry < vocabulary)[None, :], logit, float("-inf"))
+            elif first_entry + BLOCK_VOCABULARY > vocabulary:
+                logit = tl.where((entry < vocabulary)[None, :], logit, float("-inf"))
         if ARGMAX:
             maximum, best = tl.max(logit, 1, return_indices=True)
             tl.store(argmaxima + at, best + first_entry, mask=stored)

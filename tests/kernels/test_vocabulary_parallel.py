@@ -38,8 +38,7 @@ def one_of_two(rank, folder):
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
     )
     x, weight, bias, target = head()
-    part = slice(0, CUT) if rank == 0 else slice(ASKED = {"objective": OBJECTIVE, "entropy": True, "argmax": True}
-CUT, VOCABULARY)
+    part = slice(0, CUT) if rank == 0 else slice(CUT, VOCABULARY)
     found = kernels.vocabulary_parallel_cross_entropy(
         x,
         weight[part],
