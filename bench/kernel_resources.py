@@ -2,7 +2,7 @@
 
     python bench/kernel_resources.py             compile all, print the table; fail if a limit is passed
     python bench/kernel_resources.py --write     the same, and write the record
-    python bench/kernel_resources.py --check     compile little: is the record that of these kernels, within limits?
+    python bench/kernel_resources.py --check     compile one: is the record of these kernels, within limits?
 
 The kernels are compiled as they are launched: the functions of ``skmfast.kernels`` run on tensors without
 storage, and every launch is recorded, with the types, alignments and constants that it would compile for.
@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -240,9 +241,9 @@ def nvidia_resources(compiled: Any, architecture: str) -> dict[str, int]:
 
 
 def product_batches(code: str) -> int:
-    """Groups of warpgroup products that are waited for together: as many as products if the compiler gave up."""
+    """Groups of warpgroup products waited for together: as many as products if the compiler gave up."""
     order = re.findall(r"\b(HGMMA|WARPGROUP\.DEPBAR)\b", code)
-    return sum(one == "HGMMA" and two != "HGMMA" for one, two in zip(order, order[1:], strict=False))
+    return sum(one == "HGMMA" and two != "HGMMA" for one, two in itertools.pairwise(order))
 
 
 def amd_resources(compiled: Any, architecture: str) -> dict[str, int]:
@@ -265,7 +266,7 @@ def output(command: list[Any]) -> str:
 
 
 def launches(architecture: str, chosen: str = "") -> Iterator[tuple[str, Launch]]:
-    """Every kernel once for each way in which it is compiled, by a label; of cases with ``chosen`` in their name."""
+    """Every kernel once for each way in which it is compiled, by a label; of the cases chosen."""
     seen: list[Launch] = []
     for case, run in cases(architecture).items():
         if chosen not in case:
@@ -297,7 +298,7 @@ def table(architectures: list[str], chosen: str = "") -> Table:
 
 
 def differences(record: dict[str, Any]) -> list[str]:
-    """Where a record is not that of these kernels; one kernel is compiled, if by the record's version of triton."""
+    """Where a record is not that of these kernels; one is compiled, if triton is the record's."""
     wrong = []
     for architecture in TARGETS:
         expected = {label: launch.fingerprint for label, launch in launches(architecture)}

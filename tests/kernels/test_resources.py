@@ -17,6 +17,10 @@ def test_the_record_is_of_these_kernels_and_within_limits():
     # A process of its own: this one has Triton's interpreter, which compiles nothing.
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), "--check"], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, str(PROGRAM), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
