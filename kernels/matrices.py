@@ -98,16 +98,18 @@ def product_float32(a: Tensor, b: Tensor) -> Tensor:
     """a @ b, summed and returned in float32."""
     if a.dtype == torch.float32:
         return torch.mm(a, b)
-    if a.device.type == "cuda":
-        return torch.mm(a, b, out_dtype=torch.float32)
-    return torch.mm(a.float(), b.float())
+    if a.device.type != "cuda":
+        return torch.mm(a.float(), b.float())
+    if torch.version.hip is not None:
+        return torch.mm(a, b).float()  # rounded once: products into another type are CUDA's alone
+    return torch.mm(a, b, out_dtype=torch.float32)
 
 
 def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
     """Add a @ b to ``total``, float32, in place."""
     if a.dtype == torch.float32:
         total.addmm_(a, b)
-    elif a.device.type == "cuda":
+    elif a.device.type == "cuda" and torch.version.hip is None:
         torch.addmm(total, a, b, out_dtype=torch.float32, out=total)
     else:
-        total.addmm_(a.float(), b.float())
+        total += product_float32(a, b)

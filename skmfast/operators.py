@@ -6,7 +6,9 @@ hold no (tokens, vocabulary) logits. Needs the extra ``skmfast[torch]``.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -321,9 +323,10 @@ class _VocabularyParallel(torch.autograd.Function):
     ) -> Tensor:
         from skmfast import kernels
 
-        losses = kernels.vocabulary_parallel_cross_entropy(
-            x, weight, target, bias, first_entry=first_entry, group=group, objective=objective
-        )
+        with _inside(x):
+            losses = kernels.vocabulary_parallel_cross_entropy(
+                x, weight, target, bias, first_entry=first_entry, group=group, objective=objective
+            )
         ctx.save_for_backward(x, weight, bias, target, losses.log_sum_exp)
         ctx.others = (first_entry, vocabulary_size, group, objective)
         loss: Tensor = losses.loss
@@ -380,9 +383,12 @@ def _backend(x: Tensor) -> Any:
     return chunked_cross_entropy
 
 
-def _no_autocast(x: Tensor) -> torch.autocast:
-    """Types were settled before: what an operator computes inside must not be cast once more."""
-    return torch.autocast(x.device.type, enabled=False)
+@contextlib.contextmanager
+def _inside(x: Tensor) -> Iterator[None]:
+    """Where an operator computes: on the device of ``x``, whichever is current, and without autocast."""
+    device = torch.cuda.device(x.device) if x.device.type == "cuda" else contextlib.nullcontext()
+    with device, torch.autocast(x.device.type, enabled=False):
+        yield
 
 
 def _wide(x: Tensor) -> torch.dtype:
@@ -402,7 +408,7 @@ def _head_losses(
     x: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *numbers, entropy, argmax = rest
-    with _no_autocast(x):
+    with _inside(x):
         found = _backend(x).linear_cross_entropy(
             x, weight, target, bias, objective=Objective(*numbers), entropy=entropy, argmax=argmax
         )
@@ -440,7 +446,7 @@ def _head_gradients(
     *numbers, log_sum_exp, entropy, up_loss, up_log_sum_exp, up_entropy, need_x, need_weight, need_bias = rest
     if up_loss is None:
         up_loss = torch.zeros_like(log_sum_exp)
-    with _no_autocast(x):
+    with _inside(x):
         gradients = _backend(x).linear_cross_entropy_backward(
             x,
             weight,
@@ -523,7 +529,7 @@ def _loss_with_gradients(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *numbers, mean, need_x, need_weight, need_bias = rest
     objective = Objective(*numbers)
-    with _no_autocast(x):
+    with _inside(x):
         count = (target != objective.ignore_index).sum().to(_wide(x))
         upstream = torch.where(count > 0, 1 / count, 0) if mean else torch.ones_like(count)
         losses, gradients = _backend(x).linear_cross_entropy_with_gradients(
@@ -565,9 +571,10 @@ _loss_with_gradients.register_autograd(_scale_gradients, setup_context=_save_gra
 )
 def _logit_losses(logits: Tensor, target: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *numbers, entropy, argmax = rest
-    found = _backend(logits).cross_entropy(
-        logits, target, objective=Objective(*numbers), entropy=entropy, argmax=argmax
-    )
+    with _inside(logits):
+        found = _backend(logits).cross_entropy(
+            logits, target, objective=Objective(*numbers), entropy=entropy, argmax=argmax
+        )
     return _filled(logits, found)
 
 
@@ -591,9 +598,8 @@ def _logit_gradients(logits: Tensor, target: Tensor, *rest: Any) -> Tensor:
     *numbers, log_sum_exp, entropy, up_loss, up_log_sum_exp, up_entropy = rest
     if up_loss is None:
         up_loss = torch.zeros_like(log_sum_exp)
-    return cast(
-        "Tensor",
-        _backend(logits).cross_entropy_backward(
+    with _inside(logits):
+        gradient: Tensor = _backend(logits).cross_entropy_backward(
             logits,
             target,
             Losses(log_sum_exp, log_sum_exp, entropy, None),
@@ -601,8 +607,8 @@ def _logit_gradients(logits: Tensor, target: Tensor, *rest: Any) -> Tensor:
             up_log_sum_exp,
             up_entropy,
             objective=Objective(*numbers),
-        ),
-    )
+        )
+    return gradient
 
 
 @_logit_gradients.register_fake

@@ -1,4 +1,4 @@
-"""Correctness on a GPU: against float64, twice the same, without waiting, beyond 2^31 elements, as operators."""
+"""Correctness on a GPU: against float64, twice the same, never waiting, past 2^31 elements, as operators."""
 
 import math
 
