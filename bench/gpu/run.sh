@@ -48,12 +48,16 @@ out=$(cd "$out" && pwd)
 cd "$scratch"
 
 step "correctness"
-"$python" -m pytest -q -p no:cacheprovider -o filterwarnings=default --rootdir "$scratch" "$here/bench/gpu/check_gpu.py"
+# Most of the time goes into compiling, which processes share.
+workers=()
+"$python" -c 'import xdist' 2>/dev/null && workers=(-n 6)
+"$python" -m pytest -q "${workers[@]}" -p no:cacheprovider -o filterwarnings=default --rootdir "$scratch" "$here/bench/gpu/check_gpu.py"
 
 if [ "$sanitize" = yes ] && command -v compute-sanitizer >/dev/null; then
+  "$python" "$here/bench/gpu/small_launches.py"  # compiles
   for tool in memcheck racecheck; do
     step "compute-sanitizer: $tool"
-    PYTORCH_NO_CUDA_MEMORY_CACHING=1 timeout 180 compute-sanitizer --tool "$tool" --error-exitcode 9 \
+    PYTORCH_NO_CUDA_MEMORY_CACHING=1 compute-sanitizer --tool "$tool" --error-exitcode 9 \
       --kernel-name-exclude "kernel_substring=at::" "$python" "$here/bench/gpu/small_launches.py"
   done
 else
