@@ -309,11 +309,11 @@ def finish_rows_kernel(
     INTERPRETED: tl.constexpr,
 ):
     row = tl.program_id(0) * MERGE_ROWS + tl.arange(0, MERGE_ROWS)
-    stored = row < rows
+    end = rows
     if AGAIN:
-        needed = tl.load(again) != 0
-        stored = stored & needed
-        tiles = tl.where(needed, tiles, 0)
+        end = tl.where(tl.load(again) != 0, rows, 0)
+        tiles = tl.where(tl.load(again) != 0, tiles, 0)
+    stored = row < end
     step = tl.arange(0, MERGE_TILES)
     maximum = tl.full((MERGE_ROWS,), float("-inf"), tl.float32)
     total = tl.zeros((MERGE_ROWS,), tl.float32)
