@@ -268,6 +268,7 @@ def output(command: list[Any]) -> str:
 def launches(architecture: str, chosen: str = "") -> Iterator[tuple[str, Launch]]:
     """Every kernel once for each way in which it is compiled, by a label; of the cases chosen."""
     seen: list[Launch] = []
+    labels: list[str] = []
     for case, run in cases(architecture).items():
         if chosen not in case:
             continue
@@ -277,7 +278,10 @@ def launches(architecture: str, chosen: str = "") -> Iterator[tuple[str, Launch]
             if launch not in seen:
                 seen.append(launch)
                 second = ", second" if launch.constants.get("AGAIN") else ""
-                yield f"{case}: {launch.kernel.__name__.removesuffix('_kernel')}{second}", launch
+                label = f"{case}: {launch.kernel.__name__.removesuffix('_kernel')}{second}"
+                labels.append(label)
+                # Parts of the vocabulary may differ in alignment.
+                yield label + (f", variant {labels.count(label)}" if labels.count(label) > 1 else ""), launch
 
 
 Table = dict[str, dict[str, dict[str, Any]]]
