@@ -58,7 +58,7 @@ HOPPER_DEEP = TileSchedule(
 HOPPER_DEMANDING = TileSchedule(warps=8, descriptors=True)
 # The accumulator has its own memory on Blackwell, but comes to registers for the exponentials.
 BLACKWELL = TileSchedule(descriptors=True)
-BLACKWELL_DEMANDING = TileSchedule(block_rows=64, warps=8, descriptors=True)
+BLACKWELL_DEMANDING = TileSchedule(block_rows=64, block_vocabulary=64, descriptors=True)
 # Without descriptors, addresses of all elements live in registers.
 POINTERS = TileSchedule(block_depth=32, warps=8)
 POINTERS_DEMANDING = TileSchedule(block_rows=64, block_depth=32, warps=8)
