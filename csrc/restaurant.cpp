@@ -314,8 +314,8 @@ void Restaurant::seat_together(const TeamMember& member, std::span<std::uint32_t
   const std::uint64_t offset = seated_ - start_;
   const std::uint64_t begin = offset + (works ? TeamMember::share(labels.size(), member.part, parts) : 0);
   const std::uint64_t end = works ? offset + TeamMember::share(labels.size(), member.part + 1, parts) : begin;
-  std::uint32_t* pending = pending_.get() + begin;
-  std::uint32_t* outcomes = outcomes_.get() + begin;
+  std::uint32_t* pending = pending_.get() + (begin - offset);
+  std::uint32_t* outcomes = outcomes_.get() + (begin - offset);
 
   const std::size_t open = works ? choose(start_ + begin, start_ + end, recent_.get() + begin, pending) : 0;
   member.sync();  // from here nobody writes choices until everyone has followed its own

@@ -75,6 +75,13 @@ def test_calls_and_threads_change_nothing(discount, concentration):
         np.testing.assert_array_equal(restaurant.counts, whole.counts)
 
 
+def test_steps_of_a_team_within_an_epoch():
+    """Epochs of a million customers, taken by two threads in steps that are large enough to share."""
+    whole, parts = Restaurant(0.5, 1.0, seed=3), Restaurant(0.5, 1.0, seed=3)
+    labels = np.concatenate([parts.seat(131_072, threads=2) for _ in range(160)])
+    np.testing.assert_array_equal(labels, whole.seat(len(labels), threads=1))
+
+
 @pytest.mark.parametrize("stop", [0, 1, 2, 1024, 1025, 5000, 250_000])
 @pytest.mark.parametrize(("discount", "concentration"), [(0.5, 1.0), (0.8, -0.3), (0.0, 2.0)])
 def test_a_state_continues_as_if_it_had_never_stopped(tmp_path, stop, discount, concentration):
