@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,14 @@ from skmfast.codes.knowledge import (
     statements_of,
 )
 from skmfast.codes.redundancy import Redundancy, expected_redundancy
-from skmfast.corpora.labelled import LabelledCorpus
 from skmfast.sources import hyperparameters as integrated
 from skmfast.sources.frequencies import PitmanYor, Uniform
 from skmfast.sources.partition import partition_bits, prequential_partition_bits
 from skmfast.sources.partition_fit import fit_pitman_yor
-from skmfast.sources.syntax_knowledge import SyntaxKnowledge
+
+if TYPE_CHECKING:
+    from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 HYPERPARAMETERS = ("known", "estimated", "integrated")
 # Each estimate is sent as a 32-bit float.
@@ -37,10 +39,10 @@ _ESTIMATE_BITS = 64.0
 class BayesMixture(KnowledgeCode):
     """Bayes mixture over the Syntax-Knowledge class: the parameters are drawn from their priors.
 
-    A sentence costs the bits of its element's seat in the partition, of what it says about the element for the
-    first time, and of its templates. The name of the j-th new element costs log2(M - j), M being the number
-    of names, of which each is given once; an attribute is paid when it is first stated, less what the
-    element's other attributes tell of it; templates follow Dirichlet mixtures. Where frequencies are
+    A sentence costs the bits of its element's seat in the partition, of what it says about the element for
+    the first time, and of its templates. The name of the j-th new element costs log2(M - j), M being the
+    number of names, of which each is given once; an attribute is paid when it is first stated, less what
+    the element's other attributes tell of it; templates follow Dirichlet mixtures. Where frequencies are
     `Uniform` over K elements, the next element is new with probability 1 - k/K after k, exactly.
     Frequencies of `Zipf` are coded by the Pitman-Yor partition, a proper code that does not know the
     exponent, with its hyperparameters integrated out or estimated.
@@ -127,8 +129,7 @@ class BayesMixture(KnowledgeCode):
         return KnowledgeLengths(
             partition_bits=partition.bits,
             content_bits=math.fsum([*names, *contents.known_bits(values, counts.stated)]),
-            syntax_bits=counts.num_sentences * syntax.choice_bits
-            + syntax.code_length_bits(counts.templates),
+            syntax_bits=counts.num_sentences * syntax.choice_bits + syntax.code_length_bits(counts.templates),
             num_sentences=counts.num_sentences,
             parameter_bits=partition.parameter_bits,
             num_bytes=num_bytes,
@@ -160,9 +161,7 @@ class BayesMixture(KnowledgeCode):
         )
 
 
-def content_bits_of_sentences(
-    source: SyntaxKnowledge, seed: int, elements: Ints, attributes: Ints
-) -> Floats:
+def content_bits_of_sentences(source: SyntaxKnowledge, seed: int, elements: Ints, attributes: Ints) -> Floats:
     """Bits of what each sentence tells of its element for the first time.
 
     Parameters

@@ -1,8 +1,8 @@
 """What the codes of labelled corpora share: counts, lengths in parts, and finding the corpus of a file.
 
-A labelled corpus tells of every sentence which element it is about and which statements it makes, and these are
-all that its text says. `skmfast.codes.oracle` and `skmfast.codes.bayes_mixture` code them; their length is an upper
-bound for the text, and its exact length where no text can be read in two ways.
+A labelled corpus tells of every sentence which element it is about and which statements it makes, and these
+are all that its text says. `skmfast.codes.oracle` and `skmfast.codes.bayes_mixture` code them; their length
+is an upper bound for the text, and its exact length where no text can be read in two ways.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ class KnowledgeCounts:
             raise ValueError(f"counts of corpora with seeds {self.seed} and {other.seed} do not add up")
         if self.templates.shape != other.templates.shape:
             raise ValueError("counts of different syntaxes do not add up")
-        elements, place = np.unique(
-            np.concatenate([self.elements, other.elements]), return_inverse=True
-        )
+        elements, place = np.unique(np.concatenate([self.elements, other.elements]), return_inverse=True)
         counts = np.zeros(elements.size, np.int64)
         np.add.at(counts, place, np.concatenate([self.counts, other.counts]))
         stated = np.zeros(elements.size, np.uint64)
@@ -227,9 +225,7 @@ class KnowledgeCode:
         """
         raise NotImplementedError
 
-    def count(
-        self, corpus: LabelledCorpus, first: int = 0, last: int | None = None
-    ) -> KnowledgeCounts:
+    def count(self, corpus: LabelledCorpus, first: int = 0, last: int | None = None) -> KnowledgeCounts:
         """Counts of sentences first, ..., last - 1; counts of parts add up to those of the whole."""
         source = self.source_of(corpus)
         chosen = slice(first, last)
@@ -282,7 +278,9 @@ def _check_source(source: object) -> None:
 
 def _corpus_of(path: Path) -> LabelledCorpus:
     if path.name != layout.TEXT or not (path.parent / layout.DESCRIPTION).is_file():
-        raise CorpusError(f"{path}: not the {layout.TEXT} of a labelled corpus: no {layout.DESCRIPTION} beside it")
+        raise CorpusError(
+            f"{path}: not the {layout.TEXT} of a labelled corpus: no {layout.DESCRIPTION} beside it"
+        )
     return LabelledCorpus.open(path.parent)
 
 

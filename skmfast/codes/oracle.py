@@ -1,6 +1,8 @@
-"""Oracle: the code of one who knows the source's parameters: frequencies, contents and template probabilities."""
+"""Oracle: the code of one who knows the source: frequencies, contents, template probabilities."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +15,17 @@ from skmfast.codes.knowledge import (
     kinds_of,
     statements_of,
 )
-from skmfast.corpora.labelled import LabelledCorpus
-from skmfast.sources.syntax_knowledge import SyntaxKnowledge
+
+if TYPE_CHECKING:
+    from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 
 class Oracle(KnowledgeCode):
-    """A sentence about element k costs -log2 p_k, and its syntax -log2 of its probability under the true phi.
+    """A sentence about element k costs -log2 p_k, and its syntax its bits under the true phi.
 
-    No code is shorter on average over corpora with the same parameters: this is the entropy of the corpus that
-    a learner cannot go below, however much it reads. Contents cost nothing.
+    No code is shorter on average over corpora with the same parameters: a learner cannot go below this,
+    however much it reads. Contents cost nothing.
 
     Parameters
     ----------
@@ -36,8 +40,9 @@ class Oracle(KnowledgeCode):
     Examples
     --------
     >>> from skmfast.sources.example import small_example
+    >>> from skmfast.sources.frequencies import Uniform
     >>> from skmfast.sources.generate import sample
-    >>> source = small_example()
+    >>> source = small_example(Uniform(30))
     >>> corpus = sample(source, 1000, seed=1)
     >>> lengths = Oracle(source).of_corpus(corpus, per_sentence=True)
     >>> bool(np.isclose(lengths.bits, lengths.per_sentence.total.sum(), rtol=1e-12)), lengths.content_bits

@@ -1,15 +1,15 @@
 """Expected redundancy of the Bayes mixture over Syntax-Knowledge sources: what learning costs, exactly.
 
-Redundancy is the expected length of `BayesMixture` less that of `Oracle`, for n sentences of a source whose weights,
-contents and template probabilities are drawn from their priors. It is I(sentences; parameters), and falls
-into parts, each a function of n:
+Redundancy is the expected length of `BayesMixture` less that of `Oracle`, for n sentences of a source whose
+weights, contents and template probabilities are drawn from their priors. It is I(sentences; parameters),
+and falls into parts, each a function of n:
 
 - partition: the entropy of the partition less n E[H(p)]; negative, because a partition does not say which
   element is meant, which the contents do;
 - names: K_n names of M, each given once;
 - attributes, when first stated: an element drawn m times has all its attributes outside T unstated with
-  probability q_T^m, q_T = C(free + |T|, s) / C(A, s) for s statements a sentence, so sums over elements of powers
-  of q, E[sum over k of q^(n_k)], are all that is needed;
+  probability q_T^m, q_T = C(free + |T|, s) / C(A, s) for s statements a sentence, so sums over elements of
+  powers of q, E[sum over k of q^(n_k)], are all that is needed;
 - templates: Dirichlet mixtures, whose expected lengths are sums over Beta-binomial laws.
 """
 
@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +34,10 @@ from skmfast.sources.gamma_ratios import Array, log_gamma_ratio
 from skmfast.sources.partition import check_draws, expected_elements, weight_entropy_bits
 from skmfast.sources.partition_entropy import mean_over_sizes, partition_entropy_bits
 from skmfast.sources.smooth_sums import beta_binomial_mean
-from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 from skmfast.sources.templates import TemplateSyntax
+
+if TYPE_CHECKING:
+    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 _LN2 = math.log(2)
 _POINTS = 13
@@ -243,6 +246,6 @@ def dirichlet_redundancy_bits(prior: tuple[float, ...], num_events: int) -> floa
     n, total = float(num_events), math.fsum(prior)
     nats = float(log_gamma_ratio(total, n))
     for a in set(prior):
-        expected = beta_binomial_mean(lambda m, a=a: log_gamma_ratio(a, m), n, a, total - a)  # type: ignore[misc]
+        expected = beta_binomial_mean(functools.partial(log_gamma_ratio, a), n, a, total - a)
         nats -= prior.count(a) * expected
     return nats / _LN2 - n * float(expected_entropy_bits(np.array(prior)))

@@ -60,19 +60,6 @@ ENTRIES = {
             "order",
             ("order=0", "order=1", "order=2", "order=3"),
         ),
-        Entry(
-            "oracle",
-            "skmfast.codes.oracle:Oracle",
-            "of a generated corpus's text.txt: knows the source's parameters and contents",
-            compare=(),
-        ),
-        Entry(
-            "bayes-mixture",
-            "skmfast.codes.bayes_mixture:BayesMixture",
-            "of a generated corpus's text.txt: learns them; hyperparameters=known, estimated, integrated",
-            "hyperparameters",
-            (),
-        ),
         Entry("uniform", "skmfast.codes.uniform:Uniform", "eight bits a byte"),
         Entry("zlib", "skmfast.codes.external:Zlib", "zlib's deflate, zlib format", "level", ("9",)),
         Entry("gzip", "skmfast.codes.external:Gzip", "zlib's deflate, gzip format", "level", ()),
@@ -86,6 +73,19 @@ ENTRIES = {
         ),
         Entry("brotli", "skmfast.codes.external:Brotli", "libbrotli", "level", ("11",)),
         Entry("xz", "skmfast.codes.external:Xz", "liblzma, xz format; 9e is xz -9e", "preset", ("9e",)),
+        Entry(
+            "oracle",
+            "skmfast.codes.oracle:Oracle",
+            "of a generated corpus's text.txt: knows the source's parameters and contents",
+            compare=(),
+        ),
+        Entry(
+            "bayes-mixture",
+            "skmfast.codes.bayes_mixture:BayesMixture",
+            "of a generated corpus's text.txt: learns them; hyperparameters=known, estimated, integrated",
+            "hyperparameters",
+            (),
+        ),
     )
 }
 

@@ -1,24 +1,28 @@
 """Partitions of unknown discount and concentration: the Pitman-Yor partition mixed over a prior.
 
-The prior is uniform in the discount d; given d, v = ln(theta + d) has the logistic distribution of scale 2 around 0
-(half of it within theta + d = 1/9 to 9, 1 % beyond 1e-4.6 and 1e4.6). Integrals over d are by Gauss's rule
-where the posterior is, those over v by the trapezoidal rule on a grid sheared along the posterior's ridge: both
-converge exponentially, the likelihood being smooth up to d = 0 and falling off exponentially in v.
+The prior is uniform in the discount d; given d, v = ln(theta + d) has the logistic distribution of scale 2
+around 0 (half of it within theta + d = 1/9 to 9, 1 % beyond 1e-4.6 and 1e4.6). Integrals over d are by
+Gauss's rule where the posterior is, those over v by the trapezoidal rule on a grid sheared along the
+posterior's ridge: both converge exponentially, the likelihood being smooth up to d = 0 and falling off
+exponentially in v.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from skmfast.sources import _partition
-from skmfast.sources.gamma_ratios import Array
 from skmfast.sources.partition import count_of_counts
 from skmfast.sources.partition_fit import PartitionLikelihood
+
+if TYPE_CHECKING:
+    from skmfast.sources.gamma_ratios import Array
 
 LOG_SCALE = 2.0
 _WIDEST = 100.0
@@ -45,9 +49,7 @@ class Posterior:
     log_marginal: float
 
 
-def integrated_partition_bits(
-    counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None = None
-) -> float:
+def integrated_partition_bits(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None = None) -> float:
     """Code length, in bits, of a partition when discount and concentration are integrated out.
 
     Parameters
@@ -84,8 +86,8 @@ def posterior(
     frame = _Frame(0.0, 0.0, 0.0, 0.0, 1.0, -_WIDEST, _WIDEST)
     for count in (_FIRST, *[_COARSE] * 9):
         frame = frame.narrowed(likelihood, count, reach)
-    nodes, gauss = np.polynomial.legendre.leggauss(points)
-    d = ((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes)[:, None]
+    nodes, gauss = (each.astype(np.float64) for each in np.polynomial.legendre.leggauss(points))
+    d = np.asarray((frame.d0 + frame.d1) / 2 + (frame.d1 - frame.d0) / 2 * nodes, np.float64)[:, None]
     columns = points + 1
     while True:
         v, log_density = frame.evaluated(likelihood, d, columns)
@@ -121,7 +123,7 @@ class _Frame:
         return v, np.asarray(log_prior + likelihood.values(d, v))
 
     def resolved(self, v: Array, weights: Array) -> bool:
-        """Whether the columns lie close enough: 0.75 standard deviations of each row that matters, and 0.6."""
+        """Whether columns are close enough: 0.75 standard deviations of each row that matters, 0.6."""
         step = (self.w1 - self.w0) / (v.shape[1] - 1)
         mass = weights.sum(axis=1)
         rows = mass > 1e-9 * mass.max()
@@ -132,7 +134,7 @@ class _Frame:
     def narrowed(self, likelihood: PartitionLikelihood, points: int, reach: float) -> _Frame:
         """The frame around what this one shows of the posterior, sheared along its ridge."""
         step = (self.d1 - self.d0) / points
-        d = (self.d0 + step * (np.arange(points) + 0.5))[:, None]
+        d = (self.d0 + step * (np.arange(points, dtype=np.float64) + 0.5))[:, None]
         v, log_density = self.evaluated(likelihood, d, points)
         held = log_density > log_density.max() - reach
         rows = np.flatnonzero(held.any(axis=1))
@@ -155,8 +157,8 @@ class _Frame:
 
 # ---- draw by draw -----------------------------------------------------------------------------------------
 
-# Draws seen, values of the discount, and reach of the posterior in nats: the longer the code length already is,
-# the larger an error may be.
+# Draws seen, values of the discount, and reach of the posterior in nats: the longer the code length already
+# is, the larger an error may be.
 _GRIDS = ((1000, 48, 34.0), (30_000, 32, 28.0), (1_000_000, 24, 22.0), (math.inf, 16, 16.0))
 
 
@@ -200,7 +202,7 @@ def prequential_integrated_bits(seen_before: npt.NDArray[np.integer]) -> Array:
 
 
 def _sizes_of(seen: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Distinct sizes and their numbers: as many elements have size j or more as draws were seen j - 1 times."""
+    """Distinct sizes and their numbers: size j or more have as many as draws were seen j - 1 times."""
     at_least = np.bincount(seen)
     number = at_least - np.append(at_least[1:], 0)
     places = np.flatnonzero(number)

@@ -51,7 +51,7 @@ def check_draws(num_draws: npt.ArrayLike, smallest: int = 0) -> Array:
     """
     n = np.asarray(num_draws, np.float64)
     if n.size and not np.all((n >= smallest) & (n <= MAX_DRAWS) & (n == np.floor(n))):
-        raise ValueError(f"num_draws={num_draws}: not whole numbers from {smallest} to 1e18")
+        raise ValueError(f"num_draws={num_draws!r}: not whole numbers from {smallest} to 1e18")
     return n
 
 
@@ -120,9 +120,11 @@ def expected_elements_seen(
     d, theta = check_pitman_yor(discount, concentration)
     n, m = np.broadcast_arrays(check_draws(num_draws, 1), np.asarray(times, np.float64))
     if not np.all(m > 0):
-        raise ValueError(f"times={times}: not positive")
+        raise ValueError(f"times={times!r}: not positive")
     return np.asarray(
-        np.where(m <= n, np.exp(log_expected_elements_seen(np.minimum(m, n), np.maximum(n - m, 0), d, theta)), 0.0)
+        np.where(
+            m <= n, np.exp(log_expected_elements_seen(np.minimum(m, n), np.maximum(n - m, 0), d, theta)), 0.0
+        )
     )
 
 
@@ -176,7 +178,8 @@ def weight_entropy_bits(discount: float, concentration: float) -> float:
 def count_of_counts(
     counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None = None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Distinct block sizes, ascending, and how many blocks have each: all that a partition's probability needs.
+    """Distinct block sizes, ascending, and how many blocks have each: all that a partition's probability
+    needs.
 
     Parameters
     ----------
@@ -216,9 +219,9 @@ def _whole(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
         raise ValueError(f"{name}: {array.ndim} dimensions, not one")
     if array.size == 0:
         return np.zeros(0, np.int64)
-    if array.dtype.kind not in "ui":
-        if array.dtype.kind != "f" or not np.all(array == np.floor(array)):
-            raise ValueError(f"{name}: not whole numbers")
+    whole = array.dtype.kind in "ui" or (array.dtype.kind == "f" and np.all(array == np.floor(array)))
+    if not whole:
+        raise ValueError(f"{name}: not whole numbers")
     if array.min() < 0 or array.max() > MAX_DRAWS:
         raise ValueError(f"{name}: outside 0 to 1e18")
     return array.astype(np.int64, copy=False)
@@ -256,7 +259,7 @@ def partition_bits(
 
     Examples
     --------
-    >>> partition_bits([2, 1], 0.5, 1) == -np.log2((1.5 * 0.5) / (2 * 3))
+    >>> bool(partition_bits([2, 1], 0.5, 1) == -np.log2((1.5 * 0.5) / (2 * 3)))
     True
     """
     d, theta = check_pitman_yor(discount, concentration)

@@ -1,8 +1,8 @@
 """Entropy of the partition that a Pitman-Yor process makes of n draws, exact in expectation at any n.
 
-The expected code length is ln (theta+1)_(n-1) less two expectations: of the product of theta + kd over the blocks,
-by the law of K_n (`skmfast.sources.element_counts`), and of the product of (1-d)_(size-1) over the blocks, the
-sum over m of E[K_{n,m}] ln (1-d)_(m-1) (`skmfast.sources.smooth_sums`).
+The expected code length is ln (theta+1)_(n-1) less two expectations: of the product of theta + kd over the
+blocks, by the law of K_n (`skmfast.sources.element_counts`), and of the product of (1-d)_(size-1) over the
+blocks, the sum over m of E[K_{n,m}] ln (1-d)_(m-1) (`skmfast.sources.smooth_sums`).
 """
 
 from __future__ import annotations

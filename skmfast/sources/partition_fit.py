@@ -1,10 +1,11 @@
 """Discount and concentration from the sizes of the blocks alone: maximum marginal likelihood.
 
-The logarithm of a partition's probability is maximised over d and theta by Newton's method with analytic first
-and second derivatives, in the coordinates (logit d, ln(theta + d)), which have no boundary at a finite place.
-Intervals are those of the profile likelihood: the values at which the likelihood, maximised over the other parameter,
-is at most 1.92 nats below its maximum. That matters for theta, of which any number of draws tells about as much as one
-draw of the limit of K_n / n^d: its likelihood keeps its width and its skew however large n is.
+The logarithm of a partition's probability is maximised over d and theta by Newton's method with analytic
+first and second derivatives, in the coordinates (logit d, ln(theta + d)), which have no boundary at a
+finite place. Intervals are those of the profile likelihood: the values at which the likelihood, maximised
+over the other parameter, is at most 1.92 nats below its maximum. That matters for theta, of which any
+number of draws tells about as much as one draw of the limit of K_n / n^d: its likelihood keeps its width
+and its skew however large n is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +70,8 @@ def fit_pitman_yor(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None =
     Raises
     ------
     ValueError
-        If there is one element only, or each was drawn once: the likelihood then has no maximum (it rises towards
-        theta = -d, or towards d = 1 and theta = infinity).
+        If there is one element only, or each was drawn once: the likelihood then has no maximum (it rises
+        towards theta = -d, or towards d = 1 and theta = infinity).
 
     Examples
     --------
@@ -81,7 +83,9 @@ def fit_pitman_yor(counts: npt.ArrayLike, multiplicities: npt.ArrayLike | None =
     if likelihood.num_elements == 1:
         raise ValueError("one element only: the likelihood rises towards concentration = -discount")
     if likelihood.num_elements == likelihood.num_draws:
-        raise ValueError("every element was drawn once: the likelihood has no maximum, d = 1 or theta infinite")
+        raise ValueError(
+            "every element was drawn once: the likelihood has no maximum, d = 1 or theta infinite"
+        )
     d, v = _maximum(likelihood)
     here = likelihood.at(d, v)
     curvature = here.hessian.copy()
@@ -130,8 +134,9 @@ class PartitionLikelihood:
         # sum of ln Gamma(m - d) - ln Gamma(m) over large m, by interpolation in d: analytic up to d = 64
         self._num_large = float(weight.sum())
         self._constant = float(weight @ special.gammaln(large))
-        chebyshev = np.polynomial.chebyshev.chebinterpolate(
-            lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2), _DEGREE
+        chebyshev: Any = np.polynomial.chebyshev.chebinterpolate(
+            lambda x: weight @ log_gamma_ratio(large[:, None], -(x + 1) / 2),
+            _DEGREE,
         )
         powers = np.zeros(_DEGREE + 1)
         found = np.polynomial.chebyshev.cheb2poly(chebyshev)
@@ -143,12 +148,14 @@ class PartitionLikelihood:
     def values(self, d: Array, v: Array) -> Array:
         """Log likelihood, in nats, for d of shape (discounts, 1) and v of shape (discounts, points)."""
         blocks = log_gamma_ratio(1 - d, self._size - 1) @ self._number
-        blocks += np.polyval(self._large[0], 2 * d[:, 0] - 1) + self._constant - self._num_large * special.gammaln(1 - d[:, 0])
+        blocks += (
+            np.polyval(self._large[0], 2 * d[:, 0] - 1)
+            + self._constant
+            - self._num_large * special.gammaln(1 - d[:, 0])
+        )
         e, c = np.exp(v), self.num_elements - 1.0
         x = e / d
-        opened = np.where(
-            d * c < 1e-9 * e, c * v, log_gamma_ratio(np.minimum(x, 1e15), c) + c * np.log(d)
-        )
+        opened = np.where(d * c < 1e-9 * e, c * v, log_gamma_ratio(np.minimum(x, 1e15), c) + c * np.log(d))
         return np.asarray(
             opened - log_gamma_ratio(np.maximum(e - d + 1, 1e-300), self.num_draws - 1.0) + blocks[:, None]
         )
@@ -185,6 +192,9 @@ def _horner(coefficients: list[float], x: float) -> float:
 
 def _step_sums(e: float, d: float, c: float) -> tuple[float, float, float, float, float]:
     """Over j = 0 ... c-1: sums of 1, j over (e + jd), and of 1, j, j^2 over its square."""
+    if d == 0:
+        pairs, squares = c * (c - 1) / 2, c * (c - 1) * (2 * c - 1) / 6
+        return c / e, pairs / e, c / (e * e), pairs / (e * e), squares / (e * e)
     if c <= 2000 or d * c < 0.05 * e:
         j = np.arange(c)
         inverse = 1 / (e + d * j)
@@ -251,7 +261,7 @@ def _discount_interval(likelihood: PartitionLikelihood, d: float, v: float) -> t
 
     zero, point = _best_v(likelihood, 0.0, v)
     low = 0.0
-    if best.value - point.value > _DEVIANCE:
+    if best.value - point.value > _DEVIANCE and d > 0:
         low = float(special.expit(_crossing(drop_at, float(special.logit(d)), v, -1.0)))
     start = float(special.logit(max(d, 1e-4)))
     return low, float(special.expit(_crossing(drop_at, start, v if d > 0 else zero, 1.0)))

@@ -66,8 +66,8 @@ def beta_binomial_mean(function: Callable[[Array], Array], n: float, a: float, b
     >>> round(beta_binomial_mean(lambda m: m, 10**9, 0.5, 1.5), 3)
     250000000.0
     """
-    constant = special.gammaln(a + b) - special.gammaln(a) - special.gammaln(b)
-    constant -= log_gamma_ratio(n + 1, a + b - 1)
+    constant = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    constant -= float(log_gamma_ratio(n + 1, a + b - 1))
 
     def term(m: Array, rest: Array) -> Array:
         log_probability = constant + log_gamma_ratio(m + 1, a - 1) + log_gamma_ratio(rest + 1, b - 1)

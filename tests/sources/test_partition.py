@@ -79,7 +79,9 @@ def test_all_partitions(n, d, theta):
     np.testing.assert_allclose(bits, -np.log2(probability), rtol=1e-12, atol=1e-12)
     elements = np.array([counts.size for counts in partitions])
     assert float(expected_elements(n, d, theta)) == pytest.approx(probability @ elements, rel=1e-13)
-    assert float(partition_entropy_bits(n, d, theta)) == pytest.approx(probability @ bits, rel=1e-12, abs=1e-12)
+    assert float(partition_entropy_bits(n, d, theta)) == pytest.approx(
+        probability @ bits, rel=1e-12, abs=1e-12
+    )
     opening = (theta + d * elements) / (n + theta)
     assert float(unseen_mass(n, d, theta)) == pytest.approx(probability @ opening, rel=1e-13)
     for m in range(1, n + 2):
@@ -173,10 +175,14 @@ def test_gamma_ratios(start, shift, step, count):
     with mp.workdps(50):
         x, a = mp.mpf(start), mp.mpf(max(shift, -0.9 * start))
         exact = mp.loggamma(x + a) - mp.loggamma(x)
-        assert abs(float(log_gamma_ratio(start, float(a))) - exact) < 1e-14 * (1 + abs(a) * (1 + abs(mp.log(x))))
+        assert abs(float(log_gamma_ratio(start, float(a))) - exact) < 1e-14 * (
+            1 + abs(a) * (1 + abs(mp.log(x)))
+        )
         steps = mp.fsum(mp.log(x + k * mp.mpf(step)) for k in range(count))
         scale = mp.fsum(abs(mp.log(x + k * mp.mpf(step))) + 1 for k in range(count))
-        assert abs(float(sum_log_steps(start, step, count)) - steps) <= 1e-13 * scale * (1 + abs(mp.log(step + 1e-300)))
+        assert abs(float(sum_log_steps(start, step, count)) - steps) <= 1e-13 * scale * (
+            1 + abs(mp.log(step + 1e-300))
+        )
         ratio = mp.fsum(
             mp.log1p(mp.mpf(step) / (x + k)) / mp.mpf(step) if step > 0 else 1 / (x + k) for k in range(count)
         )
@@ -192,7 +198,14 @@ def test_means_of_samples(d, theta):
     rows = []
     for seed in range(repetitions):
         sizes = table_sizes(n, d, theta, seed=seed)
-        rows.append([len(sizes), np.count_nonzero(sizes == 1), np.count_nonzero(sizes == 3), partition_bits(sizes, d, theta)])
+        rows.append(
+            [
+                len(sizes),
+                np.count_nonzero(sizes == 1),
+                np.count_nonzero(sizes == 3),
+                partition_bits(sizes, d, theta),
+            ]
+        )
     rows = np.array(rows, dtype=float)
     expected = [
         float(expected_elements(n, d, theta)),

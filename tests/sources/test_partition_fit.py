@@ -20,7 +20,12 @@ from skmfast.sources.hyperparameters import (
 from skmfast.sources.partition import count_of_counts, partition_bits
 from skmfast.sources.partition_fit import PartitionLikelihood, fit_pitman_yor
 
-PARTITIONS = [[40, 12, 5, 3, 2, 2, 1, 1, 1, 1], [200, 90, 70, 3, 1], [1, 1, 1, 1, 1, 1, 2], [500, 400, 300, 1] * 3]
+PARTITIONS = [
+    [40, 12, 5, 3, 2, 2, 1, 1, 1, 1],
+    [200, 90, 70, 3, 1],
+    [1, 1, 1, 1, 1, 1, 2],
+    [500, 400, 300, 1] * 3,
+]
 
 
 @pytest.mark.parametrize("counts", PARTITIONS)
@@ -31,7 +36,9 @@ def test_likelihood_and_derivatives(counts):
         exact = -partition_bits(counts, d, math.exp(v) - d) * math.log(2)
         assert here.value == pytest.approx(exact, rel=1e-12)
         if d > 0:
-            assert likelihood.values(np.array([[d]]), np.array([[v]]))[0, 0] == pytest.approx(exact, rel=1e-12)
+            assert likelihood.values(np.array([[d]]), np.array([[v]]))[0, 0] == pytest.approx(
+                exact, rel=1e-12
+            )
             step = 1e-4
             ahead = [likelihood.at(d + step, v), likelihood.at(d, v + step)]
             behind = [likelihood.at(d - step, v), likelihood.at(d, v - step)]
@@ -56,8 +63,10 @@ def test_maximum_and_intervals(counts):
         key=lambda each: each.fun,
     )
     assert -fit.log_likelihood_bits <= found.fun + 1e-6
-    assert -fit.log_likelihood_bits == pytest.approx(loss([fit.discount, math.log(fit.concentration + fit.discount)]))
-    # At each end of an interval the likelihood, maximised over the other parameter, is 1.92 nats below its maximum.
+    assert -fit.log_likelihood_bits == pytest.approx(
+        loss([fit.discount, math.log(fit.concentration + fit.discount)])
+    )
+    # At each end the likelihood, maximised over the other parameter, is 1.92 nats below its maximum.
     allowed = -fit.log_likelihood_bits + 3.8414588 / 2 / math.log(2)
     for end in fit.discount_interval:
         profile = optimize.minimize_scalar(lambda v, d=end: loss([d, v]), bounds=(-20, 12), method="bounded")

@@ -9,8 +9,8 @@ namespace skm {
 
 /// How often each label came before: `before[i]` is the number of j < i with labels[j] == labels[i].
 /// @pre before.size() == labels.size(); every label < counts.size().
-/// @post counts[k] has grown by the number of labels k: give zeros, or the counts of what came earlier. O(1) a label;
-/// throws nothing, allocates nothing.
+/// @post counts[k] has grown by the number of labels k: give zeros, or the counts of what came earlier. O(1)
+/// a label; throws nothing, allocates nothing.
 void seen_before(std::span<const std::uint32_t> labels, std::span<std::uint64_t> counts,
                  std::span<std::uint64_t> before) noexcept;
 
@@ -18,8 +18,8 @@ void seen_before(std::span<const std::uint32_t> labels, std::span<std::uint64_t>
 ///
 /// Draw i, of an element seen `seen[i]` times before, has under process g the probability
 /// (concentration + discount * elements) / (draws + concentration) where seen[i] == 0, and
-/// (seen[i] - discount) / (draws + concentration) else; its probability is the mean with `weights`, which then
-/// become the posterior.
+/// (seen[i] - discount) / (draws + concentration) else; its probability is the mean with `weights`, which
+/// then become the posterior.
 ///
 /// @param weights      in: positive, of sum 1; out: posterior.
 /// @param draws        draws before the first one here, at least 1.
