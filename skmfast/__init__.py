@@ -11,34 +11,39 @@ What stands below is loaded when it is first used: `import skmfast` itself costs
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from skmfast.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from skmfast import codes, coding, corpora, laws, samplers, sources
     from skmfast.codes.base import Code, CodeLengths
     from skmfast.codes.measure import code_length
     from skmfast.codes.registry import make_code
 
 __version__ = "0.1.0"
 
-__all__ = ["Code", "CodeLengths", "__version__", "code_length", "make_code"]
+__all__ = [
+    "Code",
+    "CodeLengths",
+    "__version__",
+    "code_length",
+    "codes",
+    "coding",
+    "corpora",
+    "laws",
+    "make_code",
+    "samplers",
+    "sources",
+]
+
 
 _HOMES = {
     "Code": "skmfast.codes.base",
     "CodeLengths": "skmfast.codes.base",
     "code_length": "skmfast.codes.measure",
     "make_code": "skmfast.codes.registry",
+    **{room: f"skmfast.{room}" for room in ("codes", "coding", "corpora", "laws", "samplers", "sources")},
 }
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -161,13 +161,13 @@ def _attribute_bits(n: float, law: tuple[float, float], source: SyntaxKnowledge)
     """E[bits of all that was stated of the elements, their names apart]."""
     number, statements = len(source.contents.stated), source.syntax.statements
     weights: dict[float, float] = {}
-    for group in source.contents._groups:
-        attributes = [place for place, told in enumerate(group._told) if told]
+    for root in source.contents.roots:
+        attributes = root.attributes
         free = number - len(attributes)
         for size in range(len(attributes) + 1):
             share = math.comb(free + size, statements) / math.comb(number, statements)
             weights[share] = weights.get(share, 0.0) + math.fsum(
-                _alone(subset, attributes, group.entropy_bits) for subset in combinations(attributes, size)
+                _alone(subset, attributes, root.entropy_bits) for subset in combinations(attributes, size)
             )
     return math.fsum(
         weight * mean_over_sizes(lambda m, q=share: q**m, n, *law)  # type: ignore[misc]

@@ -37,6 +37,14 @@ class RootBits:
         self._tables: dict[int, Floats] = {}
 
     @property
+    def attributes(self) -> list[int]:
+        """The attributes that tell anything of it."""
+        tellers = 0
+        for each in self._tellers:
+            tellers |= each
+        return [place for place in range(tellers.bit_length()) if tellers >> place & 1]
+
+    @property
     def simple(self) -> tuple[int, float] | None:
         """(attributes that tell it, its bits) where nothing follows from the root, else None."""
         if len(self._labels) > 1:

@@ -476,13 +476,16 @@ class Contents:
         return tuple(self._group(root) for root in roots)
 
     @cached_property
+    def roots(self) -> tuple[RootBits, ...]:
+        """Bits of each field that is drawn on its own and not the name's, with those that follow from it."""
+        return tuple(group for group in self._all_groups if group.root not in self.name_fields)
+
+    @cached_property
     def _bits_parts(self) -> tuple[dict[int, float], tuple[RootBits, ...]]:
         """What the name does not tell: bits by the attributes that tell them; fields that hang together."""
         simple: dict[int, float] = {}
         groups = []
-        for group in self._all_groups:
-            if group.root in self.name_fields:
-                continue
+        for group in self.roots:
             if group.simple is None:
                 groups.append(group)
             else:

@@ -61,9 +61,10 @@ def sample(
     Examples
     --------
     >>> from skmfast.sources.example import small_example
-    >>> corpus = sample(small_example(), 1000, seed=1)
-    >>> corpus.sentence(0)
-    'Tom Egan had a post at Apex Labs.'
+    >>> from skmfast.sources.frequencies import Uniform
+    >>> corpus = sample(small_example(Uniform(36)), 1000, seed=1)
+    >>> corpus
+    <LabelledCorpus: 1,000 sentences, ... tokens, ... bytes, 36 elements>
     >>> corpus.verify()
     """
     num_sentences, seed = _checked(num_sentences, seed)
@@ -73,7 +74,7 @@ def sample(
     renderer = SentenceRenderer(source, seed, tokens)
     sentences = renderer.render(0, elements, threads=threads)
     counts = _counts(elements, renderer.num_elements)
-    table = _element_table(source, seed, counts, stream.frequencies(counts))
+    table = _element_table(source, seed, counts)
     return LabelledCorpus(sentences, table, source.vocabulary(tokens).to_dict(), source.to_dict(), seed)
 
 
@@ -135,7 +136,7 @@ def generate(
             progress(folder.num_sentences)
         _write_blocks(folder, stream, renderer, num_sentences, block, threads, progress)
         counts = _counts(folder.map_column("elements"))
-        table = _element_table(source, seed, counts, stream.frequencies(counts))
+        table = _element_table(source, seed, counts)
         statements = source.syntax.statements
         finish(folder, table, source.vocabulary(tokens).to_dict(), description, seed, statements)
     return LabelledCorpus.open(Path(out))
@@ -183,10 +184,9 @@ def _write_blocks(
                 progress(folder.num_sentences)
 
 
-def _element_table(
-    source: SyntaxKnowledge, seed: int, counts: npt.NDArray[np.uint64], frequencies: npt.NDArray[np.float64]
-) -> ElementTable:
+def _element_table(source: SyntaxKnowledge, seed: int, counts: npt.NDArray[np.uint64]) -> ElementTable:
     contents = source.contents
+    frequencies, _ = source.frequencies.weights(counts, seed)
 
     def texts(begin: int, end: int) -> dict[str, list[str]]:
         values = contents.values(np.arange(begin, end, dtype=np.uint64), seed)

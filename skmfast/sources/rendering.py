@@ -37,8 +37,8 @@ class SentenceRenderer:
     >>> from skmfast.sources.example import small_example
     >>> renderer = SentenceRenderer(small_example(), seed=1)
     >>> sentences = renderer.render(0, [0, 1, 0])
-    >>> len(sentences), bytes(sentences.text).decode().splitlines()[0]
-    (3, 'Tom Egan had a post at Apex Labs.')
+    >>> len(sentences), bytes(sentences.text).count(b"\\n"), len(sentences.tokens) == len(sentences.labels)
+    (3, 3, True)
     """
 
     def __init__(self, source: SyntaxKnowledge, seed: int, tokens: str = "words") -> None:

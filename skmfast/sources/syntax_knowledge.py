@@ -27,6 +27,7 @@ from skmfast.sources.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from skmfast.sources.chain_plan import ChainPlan
+    from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.sources.plan import RenderPlan
 
 TOKENS = ("words", "bytes")
@@ -164,6 +165,21 @@ class SyntaxKnowledge:
         if isinstance(self.syntax, TemplateSyntax):
             return self.syntax.choice_bits
         return math.log2(len(self.contents.stated))
+
+    def sample(
+        self, num_sentences: int, seed: int = 0, *, tokens: str = "words", threads: int | None = None
+    ) -> LabelledCorpus:
+        """A corpus in memory; see `skmfast.sources.generate.sample`.
+
+        Examples
+        --------
+        >>> from skmfast.sources.example import small_example
+        >>> small_example().sample(10, seed=1).num_sentences
+        10
+        """
+        from skmfast.sources.generate import sample
+
+        return sample(self, num_sentences, seed, tokens=tokens, threads=threads)
 
     def expected_sentence(self, seed: int, tokens: str = "words") -> ExpectedSentence:
         """Mean bytes, tokens and entropy of a sentence, given the syntax's probabilities of ``seed``.

@@ -1,5 +1,6 @@
 """``skmfast laws``: theory, measurements on files, fits, tables and figures."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -19,6 +20,9 @@ from skmfast.laws.tables import Table
 
 COMMANDS = sorted(
     command.name or command.callback.__name__ for command in skmfast.cli.laws.laws.registered_commands
+)
+needs_matplotlib = pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed"
 )
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -78,11 +82,12 @@ def test_every_option_says_what_it_does(name):
     assert [each.name for each in command.params if not each.help] == []
 
 
+@needs_matplotlib
 def test_redundancy_writes_a_table_and_draws_it(tmp_path):
     out, plot = tmp_path / "t.parquet", tmp_path / "p.png"
     result = invoke(
         "redundancy", "--discount", "0.4,0.6", "--concentration", 2, "--from", 1e2, "--to", 1e5,
-        "--per-decade", 2, "--sample", 3e3, "--threads", 1, "--out", out, "--plot", plot,
+        "--per-decade", 2, "--sample", 3e3, "--threads", 1, "--groups", 1, "--out", out, "--plot", plot,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert plot.read_bytes().startswith(PNG)
@@ -100,6 +105,7 @@ def test_redundancy_writes_a_table_and_draws_it(tmp_path):
     assert again.read_bytes() == plot.read_bytes()
 
 
+@needs_matplotlib
 def test_capacity(tmp_path):
     result = printed("capacity", "--discount", "0.5", "--to", 1e6, "--per-decade", 3)
     columns = result["columns"]
@@ -117,12 +123,14 @@ def test_capacity(tmp_path):
     assert (tmp_path / "c.png").read_bytes().startswith(PNG)
 
 
+@needs_matplotlib
 def test_acquisition(tmp_path):
     result = printed("acquisition", "--classes", 3, "--to", 1e8, "--plot", tmp_path / "a.svg")
     assert sorted(set(result["columns"]["first_rank"])) == [1, 10, 100]
     assert "<svg" in (tmp_path / "a.svg").read_text()
 
 
+@needs_matplotlib
 def test_heaps_and_zipf_of_files(text, tmp_path):
     result = printed("heaps", text, "--plot", tmp_path / "h.png")
     measured = result["sources"][str(text)]
@@ -162,6 +170,7 @@ def test_real_text(corpora_dir):
     assert shown == [f"{len(each):,}" for each in words]
 
 
+@needs_matplotlib
 def test_fit(losses, tmp_path):
     plot, out = tmp_path / "f.png", tmp_path / "f.parquet"
     fitted = printed(
@@ -265,6 +274,7 @@ def test_files_that_fail_are_named_and_others_are_done(text, tmp_path):
         assert "none.txt: does not exist" in result.stderr
 
 
+@needs_matplotlib
 def test_tables_of_something_else(tmp_path):
     (tmp_path / "no.parquet").write_bytes(b"no table")
     with pytest.raises(CorpusError, match=r"no\.parquet: no Parquet file of results"):

@@ -108,7 +108,7 @@ def test_resamples_need_no_further_starts(chinchilla):
         assert near <= far * (1 + 1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     offset=st.floats(0.5, 3), height=st.floats(0.3, 3), exponent=st.floats(0.15, 1.2), seed=st.integers(0, 99)
 )
@@ -128,15 +128,15 @@ def test_law_without_offset_is_a_straight_line():
 
 
 def test_intervals_cover():
-    """The bootstrap's 90 % intervals hold the truth in 60 noisy repetitions about 54 times."""
+    """The bootstrap's 90 % intervals hold the truth in 40 noisy repetitions about 36 times."""
     n = np.tile(np.geomspace(1e6, 1e9, 12), 3)
     inside = 0
-    for seed in range(60):
+    for seed in range(40):
         noise = np.random.default_rng(seed).normal(0, 0.01, len(n))
-        law = fit(n, (2 + 400 * n**-0.34) * np.exp(noise), delta=0.1, level=0.9, resamples=100, seed=seed)
+        law = fit(n, (2 + 400 * n**-0.34) * np.exp(noise), delta=0.1, level=0.9, resamples=80, seed=seed)
         low, high = law.intervals["a"]
         inside += low < 0.34 < high
-    assert 46 <= inside <= 59
+    assert 30 <= inside <= 39
 
 
 def test_runs_are_resampled_whole():

@@ -82,7 +82,7 @@ def test_sampled_corpora_are_on_average_what_is_expected():
     theory = expected_redundancy(sizes, 0.4, 2.0, 20.0, TemplateChoice(2, 5))
     corpora = [
         sampled_redundancy(sizes, 0.4, 2.0, 20.0, TemplateChoice(2, 5), seed=seed, threads=1)
-        for seed in range(500)
+        for seed in range(250)
     ]
     for name in ("elements", "content_bits", "partition_bits", "syntax_bits", "total_bits"):
         values = np.array([getattr(corpus, name) for corpus in corpora])

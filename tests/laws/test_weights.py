@@ -2,13 +2,14 @@
 
 import math
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmfast.laws.weights import FiniteWeights, ZipfMandelbrot, mean_over_draws
+
+mpmath = pytest.importorskip("mpmath")
 
 
 @pytest.mark.parametrize("exponent", [1.01, 1 / 0.9, 2.0, 1 / 0.3])

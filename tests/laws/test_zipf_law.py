@@ -1,12 +1,13 @@
 """Exponents of discrete power laws: coverage, the choice of x_min, the bias of regression on ranks, text."""
 
-import mpmath
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
 from skmfast.laws import Spectrum, byte_labels, fit_zipf, rank_size_regression, word_labels
 from skmfast.samplers import Restaurant
+
+mpmath = pytest.importorskip("mpmath")
 
 
 @pytest.mark.parametrize("minimum", [1, 5])
