@@ -10,14 +10,17 @@ the redundancy of an independent row after n v_i(φ) draws differs from the chai
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
 from skmfast.sources import dirichlet
-from skmfast.sources.markov import MarkovSyntax
 from skmfast.sources.streams import PARAMETERS
+
+if TYPE_CHECKING:
+    from skmfast.sources.markov import MarkovSyntax
 
 Floats = npt.NDArray[np.float64]
 _DRAWS, _ROWS_DRAWN = 256, 1 << 14

@@ -119,7 +119,9 @@ def chain_words(
     last = np.array([piece == _LINE_END for piece in pieces])[tokens[runs[:, 3]]]
     last &= runs[:, 3] + 1 == token_offsets[1:]
     if not last.all():
-        _refuse(corpus, "labels", begin + int(np.argmin(last)), "does not end with a line end after its value")
+        _refuse(
+            corpus, "labels", begin + int(np.argmin(last)), "does not end with a line end after its value"
+        )
     if corpus.vocabulary.get("mode") == "bytes":
         words, lengths = _words_of_bytes(corpus, syntax, tokens.astype(np.uint8), runs, begin)
     else:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from skmfast.sources.compiler import Part, PlanBuilder, compile_attribute, kind_column
-from skmfast.sources.contents import Contents
-from skmfast.sources.markov import MarkovSyntax
 from skmfast.sources.plan import LITERAL
 from skmfast.sources.vocabulary import LINE_END, Vocabulary, split
+
+if TYPE_CHECKING:
+    from skmfast.sources.contents import Contents
+    from skmfast.sources.markov import MarkovSyntax
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,14 +104,15 @@ class ChainRenderer:
     def _kinds(self, values: npt.NDArray[np.uint16]) -> Ints:
         if self._plan.kind_field == LITERAL:
             return np.zeros(len(values), dtype=np.int64)
-        return values[:, self._plan.kind_field].astype(np.int64) % self._plan.kinds
+        return np.asarray(values[:, self._plan.kind_field].astype(np.int64) % self._plan.kinds)
 
     def _attributes(self, first: int, count: int) -> Ints:
         """Attribute of each sentence: the high half of a 64-bit number times how many there are."""
         index = np.arange(count, dtype=np.uint64) + np.uint64(first)
         bits, number = random_blocks(self._attribute_key, index)[:, 0], np.uint64(self._plan.attributes)
         half, low = np.uint64(32), bits & np.uint64(0xFFFFFFFF)
-        return (((bits >> half) * number + (low * number >> half)) >> half).astype(np.int64)
+        high: npt.NDArray[np.uint64] = ((bits >> half) * number + (low * number >> half)) >> half
+        return high.astype(np.int64)
 
     def _assemble(
         self,
@@ -124,7 +125,7 @@ class ChainRenderer:
         plan = self._plan
         run_sizes = np.diff(plan.template_parts.astype(np.int64))
         num_words, name_parts = np.diff(word_offsets), int(run_sizes[0])
-        ends = np.cumsum(name_parts + num_words + run_sizes[1 + attributes] + 1)
+        ends: Ints = np.cumsum(name_parts + num_words + run_sizes[1 + attributes] + 1, dtype=np.int64)
         pieces = np.full(int(ends[-1]) if ends.size else 0, plan.end_piece, dtype=np.int64)
         labels = np.full(pieces.size, SYNTAX, dtype=np.uint8)
         begins = np.concatenate([[0], ends])[:-1]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skmfast.sources.contents import NAME, Contents
-from skmfast.sources.markov import MarkovSyntax
 from skmfast.sources.patterns import Literal, parse
 from skmfast.sources.plan import LITERAL, SYNTAX, RenderPlan
 from skmfast.sources.templates import ORDERS, TemplateSyntax
 from skmfast.sources.vocabulary import LINE_END, Vocabulary, joins
+
+if TYPE_CHECKING:
+    from skmfast.sources.markov import MarkovSyntax
 
 FIRST, LATER = 0, 1  # forms of a template
 

@@ -86,8 +86,7 @@ def _run_sizes(plan: RenderPlan | ChainPlan, parts: Floats) -> Floats:
     return np.diff(ends, axis=0)
 
 
-def _part_sizes(
-    contents: Contents, plan: RenderPlan | ChainPlan, sizes: Floats, kind: int) -> Floats:
+def _part_sizes(contents: Contents, plan: RenderPlan | ChainPlan, sizes: Floats, kind: int) -> Floats:
     """Mean bytes and tokens of every part in sentences about elements of a kind, shape (parts, 2)."""
     result = sizes[plan.part_piece]
     for field in np.unique(plan.part_field[plan.part_field >= 0]).tolist():

@@ -26,8 +26,8 @@ from skmfast.sources.templates import TemplateSyntax
 from skmfast.sources.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from skmfast.sources.chain_plan import ChainPlan
     from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.sources.chain_plan import ChainPlan
     from skmfast.sources.plan import RenderPlan
 
 TOKENS = ("words", "bytes")
