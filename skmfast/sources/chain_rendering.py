@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
-_AT_ONCE = 8192  # sentences made together: their arrays stay in the cache
+_WORDS_AT_ONCE = 1 << 16  # of sentences made together: their arrays stay in the cache
 _Columns = tuple[npt.NDArray[Any], ...]
 
 
@@ -79,10 +79,11 @@ class ChainRenderer:
         arrays are made anew in every call.
         """
         del key, buffers
-        begins = range(0, max(len(elements), 1), _AT_ONCE)
+        at_once = max(1, int(_WORDS_AT_ONCE / self._plan.mean_length))
+        begins = range(0, max(len(elements), 1), at_once)
 
         def block(begin: int) -> _Columns:
-            return self._block(elements[begin : begin + _AT_ONCE], first + begin)
+            return self._block(elements[begin : begin + at_once], first + begin)
 
         workers = min(resolve_threads(threads), len(begins))
         if workers == 1:

@@ -56,8 +56,8 @@ def small_chain_example(
     >>> source = small_chain_example(Uniform(36))
     >>> corpus = source.sample(100, seed=1)
     >>> corpus.verify()
-    >>> corpus.labels[:8].tolist()  # name, words, a birth date or the like, line end
-    [1, 1, 0, 0, 0, 0, 2, 2]
+    >>> corpus.labels[:6].tolist()  # first and last name, then four words
+    [1, 1, 0, 0, 0, 0]
     """
     syntax = MarkovSyntax(
         ("of", "the", "is", "in", "with"), kinds=kinds, prior=0.5, length=length, mean_length=mean_length

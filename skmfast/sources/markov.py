@@ -162,7 +162,7 @@ class MarkovSyntax:
             "words": list(self._words),
             "kinds": self._kinds,
             "kind_field": self._kind_field,
-            "prior": self._prior.tolist(),
+            "prior": float(self._prior.flat[0]) if np.ptp(self._prior) == 0 else self._prior.tolist(),
             "length": self._length,
             "mean_length": self._mean_length,
         }

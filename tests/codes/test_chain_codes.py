@@ -239,19 +239,23 @@ def token(sentence, place):
     return lambda corpus: int(corpus.offsets[sentence + (place < 0)]) + place
 
 
+def other_attribute(corpus):
+    return (int(corpus.statements[5, 0, 0]) + 1) % 3
+
+
 CHANGES = {
     "name as syntax": ("words", "labels", token(3, 0), 0, "sentence 3: is not a name, words"),
     "word as name": ("words", "labels", token(7, 2), 1, "sentence 7: 3 words are no length"),
     "word as value": ("words", "labels", token(7, 5), 4, "sentence 7"),
-    "other value": ("words", "statements", (5, 0, 0), lambda c: (int(c.statements[5, 0, 0]) + 1) % 3, "sentence 5"),
+    "other value": ("words", "statements", (5, 0, 0), other_attribute, "sentence 5: is not a name, words"),
     "line end as value": ("words", "labels", token(2, -1), 2, "sentence 2: is not a name, words"),
     "value as line end": ("words", "tokens", token(2, -1), 5, "sentence 2: does not end with a line end"),
-    "name among words": ("words", "tokens", token(9, 3), lambda c: c.tokens[0], "sentence 9: what is labelled syntax"),
-    "no such token": ("words", "tokens", token(9, 3), 60_000, "sentence 9: a token is not in the vocabulary"),
+    "name among words": ("words", "tokens", token(9, 3), 1, "sentence 9: what is labelled syntax"),
+    "no such token": ("words", "tokens", token(9, 3), 60_000, "sentence 9: a token is not in the vocab"),
     "no such template": ("words", "statements", (6, 0, 1), 1, "sentence 6 states what the source cannot"),
-    "no such word": ("bytes", "tokens", lambda c: bytes(c.text).index(b" ", 15), 33, "what is labelled syntax"),
-    "bytes of a word as name": ("bytes", "labels", lambda c: bytes(c.labels).index(0), 1, "sentence 0: what is"),
-}  # fmt: skip
+    "no such word": ("bytes", "tokens", lambda c: bytes(c.text).index(b" ", 15), 33, "labelled syntax"),
+    "word's bytes as name": ("bytes", "labels", lambda c: bytes(c.labels).index(0), 1, "sentence 0: what"),
+}
 
 
 @pytest.mark.parametrize("case", CHANGES)

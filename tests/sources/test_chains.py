@@ -151,7 +151,8 @@ def test_expected_sentence_is_the_mean_of_all(tokens):
         values = np.array([[first, town, 0]], np.uint16)
         rows = phi[made.kinds(values)[0]]
         for words in itertools.product(range(2), repeat=3):
-            p = math.prod(rows[row, word] for row, word in zip((0, 1 + words[0], 1 + words[1]), words))
+            before = (0, 1 + words[0], 1 + words[1])
+            p = math.prod(rows[row, word] for row, word in zip(before, words, strict=True))
             parts = contents.text("name", values) + [syntax.words[word] for word in words]
             text = " ".join(parts + contents.text(("town", "day")[attribute], values)) + "\n"
             size += p / 12 * np.array([len(text), len(vocabulary.encode(text))])
@@ -163,7 +164,7 @@ def test_expected_sentence_is_the_mean_of_all(tokens):
 
 @pytest.mark.parametrize("length", ["fixed", "geometric"])
 def test_entropy_of_a_sample(length):
-    """The mean of -log2 of the sentences' probabilities is within four standard errors of the exact entropy."""
+    """The mean of -log2 of sentences' probabilities is within four standard errors of the exact entropy."""
     made = small_chain_example(Uniform(36), kinds=3, length=length, mean_length=6)
     corpus = sample(made, 30_000, 11)
     bits = Oracle(made).of_corpus(corpus, per_sentence=True).per_sentence.total
