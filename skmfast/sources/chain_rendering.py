@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
-_WORDS_AT_ONCE = 1 << 16  # of sentences made together: their arrays stay in the cache
+# Sentences made together: their arrays stay in the cache, and are long enough to be worth NumPy's calls.
+_WORDS_AT_ONCE, _LEAST_SENTENCES = 1 << 16, 512
 _Columns = tuple[npt.NDArray[Any], ...]
 
 
@@ -79,7 +80,7 @@ class ChainRenderer:
         arrays are made anew in every call.
         """
         del key, buffers
-        at_once = max(1, int(_WORDS_AT_ONCE / self._plan.mean_length))
+        at_once = max(_LEAST_SENTENCES, int(_WORDS_AT_ONCE / self._plan.mean_length))
         begins = range(0, max(len(elements), 1), at_once)
 
         def block(begin: int) -> _Columns:
@@ -154,16 +155,19 @@ class _Pieces:
 
     def __init__(self, flat: npt.NDArray[Any], offsets: npt.NDArray[np.uint32]) -> None:
         self._flat = flat
-        self._begins = offsets[:-1].astype(np.int32)
-        self.sizes = np.diff(offsets).astype(np.int32)
+        bounds = offsets.astype(np.int64)
+        self._begins: Ints = bounds[:-1]
+        self.sizes: Ints = bounds[1:] - bounds[:-1]
 
     def join(self, pieces: Ints, ends: Ints) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint64]]:
         """Pieces joined, and where each sentence begins; ``ends`` says how many pieces each has, added up."""
         sizes = self.sizes[pieces]
-        after = np.cumsum(sizes, dtype=np.int32)  # of a block: far below 2^31
+        after = np.cumsum(sizes)
         total = int(after[-1]) if after.size else 0
-        source = np.arange(total, dtype=np.int32)
-        source += np.repeat(self._begins[pieces] - (after - sizes), sizes)
+        # Where each entry comes from, in a narrow type: this array is the largest of all.
+        dtype = np.int32 if max(total, self._flat.size) < 1 << 31 else np.int64
+        source = np.arange(total, dtype=dtype)
+        source += np.repeat((self._begins[pieces] - (after - sizes)).astype(dtype), sizes)
         offsets = np.zeros(len(ends) + 1, dtype=np.uint64)
         offsets[1:] = after[ends - 1]
         return self._flat[source], offsets

@@ -61,6 +61,12 @@ def test_sentences_are_the_plain_loop(seed, first, elements, kinds, length, toke
         assert one.labels.tolist() == labels_of(vocabulary, one.tokens, spans)
 
 
+def test_no_sentences():
+    found = SentenceRenderer(small_chain_example(Uniform(36)), 1).render(5, [])
+    assert (len(found), found.text.size, found.offsets.tolist()) == (0, 0, [0])
+    assert found.statements.shape == (0, 1, 2)
+
+
 def labels_of(vocabulary, tokens, spans):
     """Labels by the place of each token's last character: a space before a value is in its first word."""
     labels, end = [], 0
@@ -115,6 +121,27 @@ def test_text_tells_names_words_and_values(expected):
         element, attribute = int(corpus.elements[i]), corpus.attributes[1 + int(corpus.statements[i, 0, 0])]
         assert " ".join(parts[: places[0]]) == texts["name"][element]
         assert " ".join(parts[places[-1] + 1 :]) == texts[attribute][element]
+
+
+def test_large_vocabulary():
+    """More than 65,536 words need 32 bits."""
+    letters = ["".join(word) for word in itertools.product("abcdefghijklmnopqrst", repeat=4)][:40_000]
+    contents = Contents(
+        [Field("number", tuple(map(str, range(40_000)))), Field("code", tuple(letters))],
+        [Attribute("name", "{number}"), Attribute("code", "{code}")],
+    )
+    made = SyntaxKnowledge(Uniform(40_000), contents, MarkovSyntax(["has", "was"], mean_length=2))
+    corpus = made.sample(300, 1)
+    assert corpus.tokens.dtype == np.uint32
+    assert corpus.tokens.max() > 1 << 16
+    corpus.verify()
+
+
+def test_long_sentences():
+    made = small_chain_example(Uniform(36), mean_length=1000)
+    corpus = made.sample(700, 2, threads=2)
+    assert (corpus.labels == 0).sum() == 700 * 1001
+    corpus.verify(render=renderer_of(corpus), sample=256)
 
 
 def test_description_and_questions():
