@@ -178,14 +178,14 @@ def readme_block(record: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def block_in(text: str) -> str | None:
+def block_in(text: str, begin: str = BEGIN, end: str = END) -> str | None:
     """What stands between the marks, or None where there are none."""
-    _, begin, rest = text.partition(BEGIN)
-    inside, end, _ = rest.partition(END)
-    return inside.strip() if begin and end else None
+    _, found, rest = text.partition(begin)
+    inside, closed, _ = rest.partition(end)
+    return inside.strip() if found and closed else None
 
 
-def with_block(text: str, block: str) -> str:
+def with_block(text: str, block: str, begin: str = BEGIN, end: str = END) -> str:
     """``text`` with ``block`` between the marks.
 
     Raises
@@ -193,11 +193,11 @@ def with_block(text: str, block: str) -> str:
     ValueError
         If the marks are not there.
     """
-    if block_in(text) is None:
-        raise ValueError(f"there is no line {BEGIN} followed by {END}")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+    if block_in(text, begin, end) is None:
+        raise ValueError(f"there is no line {begin} followed by {end}")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{block}\n\n{end}{after}"
 
 
 def main() -> None:

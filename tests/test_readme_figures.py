@@ -103,6 +103,24 @@ def test_readme_shows_the_record(tables):
     assert shown == tables["readme_block"](json.loads(RECORD.read_text()))
 
 
+def test_readme_shows_the_records_of_sampling(tables, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    sampling = runpy.run_path(str(ROOT / "bench" / "sampling_table.py"))
+    shown = tables["block_in"]((ROOT / "README.md").read_text(), sampling["BEGIN"], sampling["END"])
+    assert shown == sampling["from_results"]()
+
+
+@pytest.mark.parametrize("name", ["data_scaling", "model_scaling"])
+def test_readme_says_how_its_figures_were_made(name):
+    """One command each; the picture is drawn from the table beside it."""
+    text = (ROOT / "README.md").read_text()
+    assert f"](docs/figures/{name}.png)" in text
+    assert f"--out docs/figures/{name}.parquet --plot docs/figures/{name}.png" in text
+    table = (ROOT / "docs" / "figures" / f"{name}.parquet").read_bytes()
+    figure = (ROOT / "docs" / "figures" / f"{name}.png").read_bytes()
+    assert text_chunks(figure)["Table-SHA256"] == hashlib.sha256(table).hexdigest()
+
+
 def test_figure_is_drawn_from_the_record():
     if not FIGURE.is_file() or not RECORD.is_file():
         pytest.skip("there is no figure yet, or no record")
