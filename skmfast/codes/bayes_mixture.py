@@ -17,11 +17,10 @@ from skmfast.codes.knowledge import (
     KnowledgeLengths,
     SentenceBits,
     first_places,
-    kinds_of,
     seen_before,
-    statements_of,
 )
 from skmfast.codes.redundancy import Redundancy, expected_redundancy
+from skmfast.codes.sentence_syntax import statements_of, syntax_code
 from skmfast.sources import hyperparameters as integrated
 from skmfast.sources.frequencies import PitmanYor, Uniform
 from skmfast.sources.partition import partition_bits, prequential_partition_bits
@@ -40,9 +39,10 @@ class BayesMixture(KnowledgeCode):
     """Bayes mixture over the Syntax-Knowledge class: the parameters are drawn from their priors.
 
     A sentence costs the bits of its element's seat in the partition, of what it says about the element for
-    the first time, and of its templates. The name of the j-th new element costs log2(M - j), M being the
-    number of names, of which each is given once; an attribute is paid when it is first stated, less what
-    the element's other attributes tell of it; templates follow Dirichlet mixtures. Where frequencies are
+    the first time, and of its templates or words. The name of the j-th new element costs log2(M - j), M
+    being the number of names, of which each is given once; an attribute is paid when it is first stated,
+    less what the element's other attributes tell of it; templates, and words after the word before them,
+    follow Dirichlet mixtures, and the length of a chain costs -log2 of its probability. Where frequencies are
     `Uniform` over K elements, the next element is new with probability 1 - k/K after k, exactly.
     Frequencies of `Zipf` are coded by the Pitman-Yor partition, a proper code that does not know the
     exponent, with its hyperparameters integrated out or estimated.
@@ -106,7 +106,7 @@ class BayesMixture(KnowledgeCode):
         return self._lengths(self._source, counts, 0, None)
 
     def redundancy(self, num_sentences: npt.ArrayLike) -> Redundancy:
-        """Expected redundancy after n sentences, exact, by part; see `skmfast.codes.redundancy`.
+        """Expected redundancy after n sentences by part; exact for templates. See `skmfast.codes.redundancy`.
 
         Raises
         ------
@@ -122,14 +122,14 @@ class BayesMixture(KnowledgeCode):
     def _lengths(
         self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None
     ) -> KnowledgeLengths:
-        contents, syntax = source.contents, source.syntax
+        contents = source.contents
         values = contents.values(counts.elements, counts.seed)
         names = contents.name_bits(np.arange(counts.elements.size))
         partition = self._partition(source, counts.counts)
         return KnowledgeLengths(
             partition_bits=partition.bits,
             content_bits=math.fsum([*names, *contents.known_bits(values, counts.stated)]),
-            syntax_bits=counts.num_sentences * syntax.choice_bits + syntax.code_length_bits(counts.templates),
+            syntax_bits=syntax_code(source).mixture_bits(counts.syntax, counts.num_sentences),
             num_sentences=counts.num_sentences,
             parameter_bits=partition.parameter_bits,
             num_bytes=num_bytes,
@@ -150,14 +150,12 @@ class BayesMixture(KnowledgeCode):
     def _per_sentence(
         self, source: SyntaxKnowledge, corpus: LabelledCorpus, counts: KnowledgeCounts
     ) -> SentenceBits:
-        attributes, templates = statements_of(source, corpus)
+        attributes, _ = statements_of(source, corpus)
         elements = np.asarray(corpus.elements).astype(np.int64)
-        kinds = kinds_of(source, corpus, elements)
-        syntax = source.syntax.sequential_bits(kinds[:, None], attributes, templates)
         return SentenceBits(
             self._partition(source, counts.counts).each(seen_before(corpus.elements)),
             content_bits_of_sentences(source, corpus.seed, elements, attributes),
-            syntax.sum(axis=1) + source.syntax.choice_bits,
+            syntax_code(source).mixture_bits_of_each(corpus),
         )
 
 

@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes.base import CodeLengths
+from skmfast.codes.sentence_syntax import statements_of, syntax_code
 from skmfast.corpora import layout
 from skmfast.corpora.labelled import LabelledCorpus
 from skmfast.errors import CorpusError
 from skmfast.sources import _partition
 from skmfast.sources.syntax_knowledge import SyntaxKnowledge
-from skmfast.sources.templates import TemplateSyntax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +49,9 @@ class KnowledgeCounts:
         Which attributes were stated of each: bit a is attribute a of ``contents.stated``.
     frequencies : ndarray of float64, shape (elements,)
         True probability of each.
-    templates : ndarray of int64, shape (kinds, attributes, templates)
-        How often each template was used.
+    syntax : ndarray of int64
+        How often each template was used, shape (kinds, attributes, templates); or each chain word came after
+        each, shape (kinds, S + 1, S).
     """
 
     seed: int
@@ -59,14 +60,14 @@ class KnowledgeCounts:
     counts: Ints
     stated: npt.NDArray[np.uint64]
     frequencies: Floats
-    templates: Ints
+    syntax: Ints
 
     def __add__(self, other: KnowledgeCounts) -> KnowledgeCounts:
         if not isinstance(other, KnowledgeCounts):
             return NotImplemented
         if self.seed != other.seed:
             raise ValueError(f"counts of corpora with seeds {self.seed} and {other.seed} do not add up")
-        if self.templates.shape != other.templates.shape:
+        if self.syntax.shape != other.syntax.shape:
             raise ValueError("counts of different syntaxes do not add up")
         elements, place = np.unique(np.concatenate([self.elements, other.elements]), return_inverse=True)
         counts = np.zeros(elements.size, np.int64)
@@ -82,7 +83,7 @@ class KnowledgeCounts:
             counts,
             stated,
             frequencies,
-            self.templates + other.templates,
+            self.syntax + other.syntax,
         )
 
 
@@ -111,7 +112,7 @@ class KnowledgeLengths:
     content_bits : float
         What was new about the elements: their names, and attributes when first stated.
     syntax_bits : float
-        Choice and order of the statements, and their templates.
+        Choice and order of the statements, and their templates or words.
     parameter_bits : float
         Estimates that were sent ahead.
     num_sentences, num_bytes : int
@@ -230,7 +231,7 @@ class KnowledgeCode:
         source = self.source_of(corpus)
         chosen = slice(first, last)
         elements = np.asarray(corpus.elements[chosen]).astype(np.int64)
-        attributes, templates = statements_of(source, corpus, chosen)
+        attributes, _ = statements_of(source, corpus, chosen)
         found = np.bincount(elements, minlength=1)
         number = np.flatnonzero(found)
         return KnowledgeCounts(
@@ -240,7 +241,7 @@ class KnowledgeCode:
             found[number],
             _stated(elements, attributes, found.size)[number],
             corpus.frequencies[number],
-            _count_templates(source, corpus, (elements, attributes, templates)),
+            syntax_code(source).count(corpus, chosen),
         )
 
     def source_of(self, corpus: LabelledCorpus) -> SyntaxKnowledge:
@@ -272,8 +273,6 @@ class KnowledgeCode:
 def _check_source(source: object) -> None:
     if not isinstance(source, SyntaxKnowledge):
         raise TypeError(f"source: a {type(source).__name__} is no Syntax-Knowledge source")
-    if not isinstance(source.syntax, TemplateSyntax):
-        raise TypeError(f"source: its syntax is a {type(source.syntax).__name__}, not templates")
 
 
 def _corpus_of(path: Path) -> LabelledCorpus:
@@ -285,37 +284,6 @@ def _corpus_of(path: Path) -> LabelledCorpus:
 
 
 # ---- what sentences say, from the columns of a corpus -----------------------------------------------------
-
-
-def statements_of(
-    source: SyntaxKnowledge, corpus: LabelledCorpus, chosen: slice = slice(None)
-) -> tuple[Ints, Ints]:
-    """Attribute and template of each statement, both of shape (sentences, statements).
-
-    Raises
-    ------
-    CorpusError
-        If a sentence is about an element that there is not, or makes a statement that there is not.
-    """
-    elements = np.asarray(corpus.elements[chosen])
-    if elements.size and int(elements.max()) >= len(corpus.counts):
-        sentence = int(np.argmax(elements))
-        raise CorpusError(
-            f"{corpus.where('elements')}: sentence {sentence:,} is about element {int(elements[sentence]):,};"
-            f" there are {len(corpus.counts):,}"
-        )
-    statements = np.asarray(corpus.statements[chosen]).astype(np.int64)
-    attributes, templates = statements[..., 0], statements[..., 1]
-    number = source.syntax.num_templates
-    bad = attributes >= number.size
-    bad |= templates >= number[np.minimum(attributes, number.size - 1)]
-    if attributes.shape[1:] != (source.syntax.statements,) or bad.any():
-        sentence = int(np.argmax(bad.any(axis=1))) if bad.any() else 0
-        raise CorpusError(
-            f"{corpus.where('statements')}: sentence {sentence:,} states what the source cannot:"
-            f" {statements[sentence].tolist()}"
-        )
-    return attributes, templates
 
 
 def seen_before(labels: npt.NDArray[np.integer]) -> Ints:
@@ -344,18 +312,3 @@ def _stated(elements: Ints, attributes: Ints, size: int) -> npt.NDArray[np.uint6
         about[elements[(attributes == attribute).any(axis=1)]] = True
         sets |= about.astype(np.uint64) << np.uint64(attribute)
     return sets
-
-
-def kinds_of(source: SyntaxKnowledge, corpus: LabelledCorpus, elements: Ints) -> Ints:
-    """Kind of the element of each sentence."""
-    if source.syntax.kinds == 1:
-        return np.zeros(elements.size, np.int64)
-    values = source.contents.values(np.arange(len(corpus.counts)), corpus.seed)
-    return source.kinds(values)[elements]
-
-
-def _count_templates(
-    source: SyntaxKnowledge, corpus: LabelledCorpus, statements: tuple[Ints, Ints, Ints]
-) -> Ints:
-    elements, attributes, templates = statements
-    return source.syntax.count(kinds_of(source, corpus, elements)[:, None], attributes, templates)

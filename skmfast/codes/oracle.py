@@ -1,4 +1,4 @@
-"""Oracle: the code of one who knows the source: frequencies, contents, template probabilities."""
+"""Oracle: the code of one who knows the source: frequencies, contents, the syntax's probabilities."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from skmfast.codes.knowledge import (
     KnowledgeCounts,
     KnowledgeLengths,
     SentenceBits,
-    kinds_of,
-    statements_of,
 )
+from skmfast.codes.sentence_syntax import syntax_code
 
 if TYPE_CHECKING:
     from skmfast.corpora.labelled import LabelledCorpus
@@ -35,7 +34,7 @@ class Oracle(KnowledgeCode):
     Raises
     ------
     TypeError
-        If ``source`` is none, or its syntax is not `TemplateSyntax`.
+        If ``source`` is none.
 
     Examples
     --------
@@ -72,12 +71,10 @@ class Oracle(KnowledgeCode):
     def _lengths(
         self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None
     ) -> KnowledgeLengths:
-        syntax = source.syntax
         return KnowledgeLengths(
             partition_bits=float(-(counts.counts @ np.log2(counts.frequencies))),
             content_bits=0.0,
-            syntax_bits=counts.num_sentences * syntax.choice_bits
-            + syntax.oracle_bits(counts.templates, syntax.probabilities(counts.seed)),
+            syntax_bits=syntax_code(source).oracle_bits(counts.syntax, counts.num_sentences, counts.seed),
             num_sentences=counts.num_sentences,
             num_bytes=num_bytes,
             per_sentence=each,
@@ -85,12 +82,7 @@ class Oracle(KnowledgeCode):
         )
 
     def _per_sentence(self, source: SyntaxKnowledge, corpus: LabelledCorpus) -> SentenceBits:
-        attributes, templates = statements_of(source, corpus)
         elements = np.asarray(corpus.elements).astype(np.int64)
-        phi = source.syntax.probabilities(corpus.seed)
-        with np.errstate(divide="ignore"):
-            bits = -np.log2(phi)
-        kinds = kinds_of(source, corpus, elements)
-        syntax = bits[kinds[:, None], attributes, templates].sum(axis=1) + source.syntax.choice_bits
+        syntax = syntax_code(source).oracle_bits_of_each(corpus)
         partition = -np.log2(corpus.frequencies)[elements]
         return SentenceBits(partition, np.zeros(elements.size), syntax)

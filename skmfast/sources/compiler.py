@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from skmfast.sources.patterns import Literal, parse
 from skmfast.sources.plan import LITERAL, SYNTAX, RenderPlan
 from skmfast.sources.templates import ORDERS, TemplateSyntax
 from skmfast.sources.vocabulary import LINE_END, Vocabulary, joins
+
+if TYPE_CHECKING:
+    from skmfast.sources.markov import MarkovSyntax
 
 FIRST, LATER = 0, 1  # forms of a template
 
@@ -114,7 +117,7 @@ def render_plan(
     vocabulary : Vocabulary
         Must know every piece.
     """
-    builder = _Builder(contents, vocabulary)
+    builder = PlanBuilder(contents, vocabulary)
     compiled: list[list[tuple[Part, ...]]] = [
         [
             compile_template(contents, attribute, text, form, by_words=vocabulary.mode == "words")
@@ -129,17 +132,12 @@ def render_plan(
                 builder.add_template(parts)
     end_piece = builder.literal(LINE_END)
     present = np.arange(syntax.shape[2]) < syntax.num_templates[:, None]
-    kind_field = LITERAL
-    if syntax.kinds > 1:
-        kind_field = (
-            contents.name_fields[-1] if syntax.kind_field is None else contents.field_place(syntax.kind_field)
-        )
     return RenderPlan(
         **builder.arrays(),
         choice_offsets=_offsets(np.tile(syntax.num_templates, syntax.kinds)),
         choice_probability=np.concatenate([table[present] for table in probabilities]),
         field_sizes=np.array([len(field.values) for field in contents.fields], dtype=np.uint32),
-        kind_field=kind_field,
+        kind_field=kind_column(contents, syntax),
         kinds=syntax.kinds,
         attributes=len(syntax.attributes),
         statements=syntax.statements,
@@ -176,7 +174,7 @@ def all_texts(contents: Contents, syntax: TemplateSyntax) -> Iterable[str]:
                         seen.add(block)
 
 
-class _Builder:
+class PlanBuilder:
     """Collects pieces, each once, and parts."""
 
     def __init__(self, contents: Contents, vocabulary: Vocabulary) -> None:
@@ -228,6 +226,30 @@ class _Builder:
             "part_label": parts[:, 2].astype(np.uint8),
             "template_parts": _offsets(self._templates),
         }
+
+
+def compile_attribute(
+    contents: Contents, attribute: str, *, space: bool, by_words: bool = True
+) -> tuple[Part, ...]:
+    """Parts of an attribute's text alone; with ``space``, of a space and the text.
+
+    Parameters and exceptions are those of `compile_template`.
+    """
+    parts = [Part(SYNTAX, text=" ")] * space + _attribute_parts(contents, attribute)
+    if by_words:
+        parts = _move_spaces(parts)
+        for left, right in pairwise(parts):
+            _check_boundary(contents, left, right, f"attribute {attribute!r}")
+    return tuple(parts)
+
+
+def kind_column(contents: Contents, syntax: TemplateSyntax | MarkovSyntax) -> int:
+    """Column of contents that decides the kind; -1 when there is one kind."""
+    if syntax.kinds == 1:
+        return LITERAL
+    if syntax.kind_field is None:
+        return contents.name_fields[-1]
+    return contents.field_place(syntax.kind_field)
 
 
 def _attribute_parts(contents: Contents, name: str) -> list[Part]:

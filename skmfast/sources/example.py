@@ -1,9 +1,10 @@
-"""A small source for examples and tests: 36 people, three attributes, seven templates."""
+"""Small sources for examples and tests: 36 people, three attributes; seven templates, or chains of words."""
 
 from __future__ import annotations
 
 from skmfast.sources.contents import Attribute, Contents, Field
 from skmfast.sources.frequencies import Frequencies, PitmanYor
+from skmfast.sources.markov import MarkovSyntax
 from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 from skmfast.sources.templates import TemplateSyntax
 
@@ -21,27 +22,6 @@ def small_example(
     >>> source.plan(seed=1).num_templates
     7
     """
-    contents = Contents(
-        [
-            Field("first", ("Ada", "Max", "Ines", "Tom")),
-            Field(
-                "last",
-                ("Abel", "Berg", "Cole", "Dunn", "Egan", "Fry", "Gray", "Hale", "Ives"),
-            ),
-            Field("pronoun", ("She", "He"), of="first", mapping=(0, 1, 0, 1)),
-            Field("month", ("May", "June")),
-            Field("day", tuple(str(day) for day in range(1, 13))),
-            Field("employer", ("Acme", "Apex Labs", "Zenith & Sons")),
-            Field("work_city", ("Oslo", "New York"), of="employer", mapping=(0, 1, 0)),
-        ],
-        [
-            Attribute("name", "{first} {last}"),
-            Attribute("birth_date", "{month} {day}"),
-            Attribute("employer", "{employer}"),
-            Attribute("work_city", "{work_city}"),
-        ],
-        pronoun="pronoun",
-    )
     syntax = TemplateSyntax(
         {
             "birth_date": [
@@ -61,5 +41,49 @@ def small_example(
         "work_city": ["Where did {name} work? {work_city}."],
     }
     return SyntaxKnowledge(
-        frequencies or PitmanYor(0.5, 1.0), contents, syntax, questions=questions, name="example"
+        frequencies or PitmanYor(0.5, 1.0), _people(), syntax, questions=questions, name="example"
+    )
+
+
+def small_chain_example(
+    frequencies: Frequencies | None = None, *, kinds: int = 2, length: str = "fixed", mean_length: float = 4
+) -> SyntaxKnowledge:
+    """The same people in sentences of five words in Markov chains.
+
+    Examples
+    --------
+    >>> from skmfast.sources.frequencies import Uniform
+    >>> source = small_chain_example(Uniform(36))
+    >>> corpus = source.sample(100, seed=1)
+    >>> corpus.verify()
+    >>> corpus.labels[:6].tolist()  # first and last name, then four words
+    [1, 1, 0, 0, 0, 0]
+    """
+    syntax = MarkovSyntax(
+        ("of", "the", "is", "in", "with"), kinds=kinds, prior=0.5, length=length, mean_length=mean_length
+    )
+    return SyntaxKnowledge(frequencies or PitmanYor(0.5, 1.0), _people(), syntax, name="chain-example")
+
+
+def _people() -> Contents:
+    return Contents(
+        [
+            Field("first", ("Ada", "Max", "Ines", "Tom")),
+            Field(
+                "last",
+                ("Abel", "Berg", "Cole", "Dunn", "Egan", "Fry", "Gray", "Hale", "Ives"),
+            ),
+            Field("pronoun", ("She", "He"), of="first", mapping=(0, 1, 0, 1)),
+            Field("month", ("May", "June")),
+            Field("day", tuple(str(day) for day in range(1, 13))),
+            Field("employer", ("Acme", "Apex Labs", "Zenith & Sons")),
+            Field("work_city", ("Oslo", "New York"), of="employer", mapping=(0, 1, 0)),
+        ],
+        [
+            Attribute("name", "{first} {last}"),
+            Attribute("birth_date", "{month} {day}"),
+            Attribute("employer", "{employer}"),
+            Attribute("work_city", "{work_city}"),
+        ],
+        pronoun="pronoun",
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from skmfast.sources.plan import LITERAL
 
 if TYPE_CHECKING:
+    from skmfast.sources.chain_plan import ChainPlan
     from skmfast.sources.contents import Contents
     from skmfast.sources.plan import RenderPlan
 
@@ -36,7 +37,7 @@ class ExpectedSentence:
     entropy_bits: float
 
 
-def kind_shares(plan: RenderPlan) -> Floats:
+def kind_shares(plan: RenderPlan | ChainPlan) -> Floats:
     """Probability of each kind for a uniform name, shape (kinds,)."""
     if plan.kind_field == LITERAL:
         return np.ones(1)
@@ -46,8 +47,7 @@ def kind_shares(plan: RenderPlan) -> Floats:
 
 def expected_size(contents: Contents, plan: RenderPlan) -> tuple[float, float]:
     """Mean bytes and tokens of a sentence about an element drawn from all names."""
-    sizes = np.stack([np.diff(plan.piece_byte_offsets), np.diff(plan.piece_token_offsets)], axis=1)
-    sizes = sizes.astype(np.float64)
+    sizes = _piece_sizes(plan)
     total = sizes[plan.end_piece].copy()
     for kind, share in enumerate(kind_shares(plan)):
         if share:
@@ -56,7 +56,37 @@ def expected_size(contents: Contents, plan: RenderPlan) -> tuple[float, float]:
     return float(total[0]), float(total[1])
 
 
-def _part_sizes(contents: Contents, plan: RenderPlan, sizes: Floats, kind: int) -> Floats:
+def expected_chain_size(contents: Contents, plan: ChainPlan, visits: Floats) -> tuple[float, float]:
+    """Mean bytes and tokens of a sentence of chain words about an element drawn from all names.
+
+    Parameters
+    ----------
+    visits : ndarray of float64, shape (kinds, S + 1)
+        How often a sentence of each kind draws from each row; see `MarkovSyntax.expected_visits`.
+    """
+    sizes = _piece_sizes(plan)
+    total = sizes[plan.end_piece].copy()
+    for kind, share in enumerate(kind_shares(plan)):
+        if share:
+            words = visits[kind] @ plan.probabilities[kind] @ sizes[plan.word_pieces]
+            runs = _run_sizes(plan, _part_sizes(contents, plan, sizes, kind))
+            total += share * (runs[0] + words + runs[1:].mean(axis=0))
+    return float(total[0]), float(total[1])
+
+
+def _piece_sizes(plan: RenderPlan | ChainPlan) -> Floats:
+    """Bytes and tokens of every piece, shape (pieces, 2)."""
+    sizes = np.stack([np.diff(plan.piece_byte_offsets), np.diff(plan.piece_token_offsets)], axis=1)
+    return sizes.astype(np.float64)
+
+
+def _run_sizes(plan: RenderPlan | ChainPlan, parts: Floats) -> Floats:
+    """Bytes and tokens of every run of parts, from those of the parts, shape (runs, 2)."""
+    ends = np.concatenate([np.zeros((1, 2)), np.cumsum(parts, axis=0)])[plan.template_parts]
+    return np.diff(ends, axis=0)
+
+
+def _part_sizes(contents: Contents, plan: RenderPlan | ChainPlan, sizes: Floats, kind: int) -> Floats:
     """Mean bytes and tokens of every part in sentences about elements of a kind, shape (parts, 2)."""
     result = sizes[plan.part_piece]
     for field in np.unique(plan.part_field[plan.part_field >= 0]).tolist():
@@ -67,7 +97,7 @@ def _part_sizes(contents: Contents, plan: RenderPlan, sizes: Floats, kind: int) 
     return result
 
 
-def _value_chances(contents: Contents, plan: RenderPlan, field: int, kind: int) -> Floats:
+def _value_chances(contents: Contents, plan: RenderPlan | ChainPlan, field: int, kind: int) -> Floats:
     """Probabilities of a field's values given the kind."""
     described = contents.fields[field]
     root = field if described.of is None else contents.field_place(described.of)
@@ -80,8 +110,7 @@ def _value_chances(contents: Contents, plan: RenderPlan, field: int, kind: int) 
 
 def _statement_sizes(plan: RenderPlan, parts: Floats, kind: int) -> Floats:
     """Mean bytes and tokens of all statements of a sentence, shape (2,)."""
-    ends = np.concatenate([np.zeros((1, 2)), np.cumsum(parts, axis=0)])[plan.template_parts]
-    compiled = np.diff(ends, axis=0).reshape(-1, 2, 2)  # template, form, (bytes, tokens)
+    compiled = _run_sizes(plan, parts).reshape(-1, 2, 2)  # template, form, (bytes, tokens)
     means = np.empty((plan.attributes, 2, 2))
     for attribute in range(plan.attributes):
         place = kind * plan.attributes + attribute

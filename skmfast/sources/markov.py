@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skmfast.sources import dirichlet
+from skmfast.sources.markov_sampling import ChainSampler
 from skmfast.sources.patterns import check_text
-from skmfast.sources.philox import random_blocks, stream_key
-from skmfast.sources.streams import PARAMETERS, SYNTAX
+from skmfast.sources.streams import PARAMETERS
 
 LENGTHS = ("fixed", "geometric")
 MAX_MEAN_LENGTH = 10_000
@@ -33,6 +33,9 @@ class MarkovSyntax:
         The S syntax words, distinct; at least one.
     kinds : int
         Number of kinds, n_syn.
+    kind_field : str or None
+        The field of the name that decides the kind: its value's number modulo ``kinds``. None: the name's
+        last field.
     prior : float or array_like of float, shape (S,), (S + 1, S) or (kinds, S + 1, S)
         Parameters of the Dirichlet priors of the rows.
     length : "fixed" or "geometric"
@@ -64,6 +67,7 @@ class MarkovSyntax:
         words: Sequence[str],
         *,
         kinds: int = 1,
+        kind_field: str | None = None,
         prior: npt.ArrayLike = 1.0,
         length: str = "fixed",
         mean_length: float = 8,
@@ -76,6 +80,7 @@ class MarkovSyntax:
             raise TypeError(f"kinds: {kinds!r} is not an integer") from None
         if self._kinds < 1:
             raise ValueError(f"kinds={kinds}: less than 1")
+        self._kind_field = kind_field
         if length not in LENGTHS:
             raise ValueError(f"length={length!r}: neither 'fixed' nor 'geometric'")
         if not 1 <= mean_length <= MAX_MEAN_LENGTH:
@@ -98,6 +103,16 @@ class MarkovSyntax:
     def kinds(self) -> int:
         """Number of kinds, n_syn."""
         return self._kinds
+
+    @property
+    def kind_field(self) -> str | None:
+        """The field that decides the kind; None for the name's last one."""
+        return self._kind_field
+
+    @property
+    def statements(self) -> int:
+        """Statements in a sentence: 1."""
+        return 1
 
     @property
     def length(self) -> str:
@@ -146,7 +161,8 @@ class MarkovSyntax:
             "syntax": "markov",
             "words": list(self._words),
             "kinds": self._kinds,
-            "prior": self._prior.tolist(),
+            "kind_field": self._kind_field,
+            "prior": float(self._prior.flat[0]) if np.ptp(self._prior) == 0 else self._prior.tolist(),
             "length": self._length,
             "mean_length": self._mean_length,
         }
@@ -160,6 +176,7 @@ class MarkovSyntax:
         return cls(
             description["words"],
             kinds=description["kinds"],
+            kind_field=description.get("kind_field"),
             prior=description["prior"],
             length=description["length"],
             mean_length=description["mean_length"],
@@ -255,6 +272,24 @@ class MarkovSyntax:
         """
         return math.fsum(dirichlet.code_length_bits(counts, self._prior).ravel())
 
+    def lengths_bits(self, lengths: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Bits of numbers of words under their distribution, which is known; infinite where it is zero."""
+        words = np.asarray(lengths, dtype=np.float64)
+        if self._length == "fixed" or self._mean_length == 1:
+            return np.where(words == self._mean_length, 0.0, np.inf)
+        stop = 1 / self._mean_length
+        bits = -math.log2(stop) - (words - 1) * math.log2(1 - stop)
+        return np.where(words >= 1, bits, np.inf)
+
+    def total_lengths_bits(self, counts: npt.ArrayLike) -> float:
+        """`lengths_bits` of all sentences with these counts: their number and that of their words decide."""
+        array = dirichlet.check_counts(counts, self._prior)
+        sentences, words = float(array[:, 0].sum()), float(array.sum())
+        if self._length == "fixed" or self._mean_length == 1:
+            return 0.0 if words == sentences * self._mean_length else math.inf
+        stop = 1 / self._mean_length
+        return -sentences * math.log2(stop) - (words - sentences) * math.log2(1 - stop)
+
     def sequential_bits(
         self, kinds: npt.ArrayLike, words: npt.ArrayLike, offsets: npt.ArrayLike
     ) -> npt.NDArray[np.float64]:
@@ -302,39 +337,8 @@ class MarkovSyntax:
         offsets : ndarray of uint64, shape (n + 1,)
             Where each sentence's words begin.
         """
-        rows = np.asarray(kinds, dtype=np.int64)
-        if rows.size and not (rows.min() >= 0 and rows.max() < self._kinds):
-            raise ValueError(f"kind outside 0 to {self._kinds - 1}")
         phi = self.probabilities(seed) if probabilities is None else probabilities
-        numbers = _Numbers(stream_key(seed, SYNTAX), first, len(rows))
-        lengths = self._lengths(numbers)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.uint64)
-        words = np.empty(int(offsets[-1]), dtype=np.uint32)
-        cumulated = np.cumsum(phi, axis=-1).reshape(-1, self.shape[2])
-        cumulated[:, -1] = 2.0  # the last word takes what rounding leaves
-        left = np.arange(len(rows))
-        row = rows * self.shape[1]
-        place = 0
-        while left.size:
-            unit = numbers.units(left)
-            word = (unit[:, None] >= cumulated[row]).sum(axis=1)
-            words[offsets[left].astype(np.int64) + place] = word
-            place += 1
-            going = lengths[left] > place
-            left, row = left[going], rows[left[going]] * self.shape[1] + 1 + word[going]
-        return words, offsets
-
-    def _lengths(self, numbers: _Numbers) -> npt.NDArray[np.int64]:
-        if self._length == "fixed" or self._mean_length == 1:
-            return np.full(numbers.num_sentences, int(self._mean_length))
-        # There are more than l words with probability (1 - stop)^l: products, so that all machines agree.
-        go_on = 1 - 1 / self._mean_length
-        more, power = [], go_on
-        while power > 2.0**-54:  # no unit is nearer to one
-            more.append(-power)
-            power *= go_on
-        units = numbers.units(np.arange(numbers.num_sentences))
-        return 1 + np.searchsorted(more, units - 1, side="right")
+        return ChainSampler(phi, self._length, self._mean_length, seed).sample(kinds, first)
 
     def _visits(
         self, first: npt.NDArray[np.float64], moves: npt.NDArray[np.float64]
@@ -383,27 +387,6 @@ class MarkovSyntax:
         if not (np.all(given >= 0) and np.all(np.abs(given.sum(axis=-1) - 1) < 1e-9)):
             raise ValueError("probabilities: rows are not probabilities that add up to 1")
         return given
-
-
-class _Numbers:
-    """The uniform numbers of many sentences, each asked for in turn: class Draw of csrc, in step."""
-
-    def __init__(self, key: int, first: int, num_sentences: int) -> None:
-        self.num_sentences = num_sentences
-        self._key = key
-        self._first = np.uint64(first)
-        self._used = 0
-        self._blocks = np.empty((num_sentences, 2), dtype=np.uint64)
-
-    def units(self, sentences: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The next number of each of ``sentences``, which were all asked before; uniform on [0, 1)."""
-        half = self._used % 2
-        if half == 0:
-            index = sentences.astype(np.uint64) + self._first
-            self._blocks[sentences] = random_blocks(self._key, index, self._used // 2)
-        self._used += 1
-        bits = self._blocks[sentences, half]
-        return np.asarray((bits >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
 def _checked_words(words: Sequence[str]) -> tuple[str, ...]:

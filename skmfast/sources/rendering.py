@@ -1,4 +1,4 @@
-"""Rendering a source's sentences: contents of the elements that come up, and the C++ renderer."""
+"""Rendering a source's sentences: contents of the elements that come up, and a renderer of its syntax."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from skmfast.corpora.sentences import Sentences
 from skmfast.sources._render import Renderer
+from skmfast.sources.chain_plan import ChainPlan
+from skmfast.sources.chain_rendering import ChainRenderer
 from skmfast.sources.philox import stream_key
 from skmfast.sources.streams import SYNTAX
 
@@ -43,7 +45,9 @@ class SentenceRenderer:
         self._contents = source.contents
         self._seed = seed
         self._key = stream_key(seed, SYNTAX)
-        self._renderer = Renderer(source.plan(seed, tokens))
+        plan = source.plan(seed, tokens)
+        self._renderer: Renderer | ChainRenderer
+        self._renderer = ChainRenderer(plan, seed) if isinstance(plan, ChainPlan) else Renderer(plan)
 
     @property
     def token_dtype(self) -> np.dtype[Any]:

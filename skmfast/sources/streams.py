@@ -10,3 +10,4 @@ SYNTAX = 3  # attributes and templates, or chain words (index: sentence)
 PARAMETERS = 4  # parameters of the syntax, from their prior (index: parameter)
 WEIGHTS = 5  # the elements' true frequencies given their counts
 NAMES = 6  # the one-to-one map from elements to names (index: round)
+ATTRIBUTES = 7  # the attribute of a sentence of chain words (index: sentence)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.sources.compiler import all_texts, check_templates, render_plan
+from skmfast.sources.chain_plan import chain_plan, chain_texts, check_words
+from skmfast.sources.compiler import all_texts, check_templates, kind_column, render_plan
 from skmfast.sources.contents import Contents
-from skmfast.sources.expectations import ExpectedSentence, expected_size, kind_shares
+from skmfast.sources.expectations import (
+    ExpectedSentence,
+    expected_chain_size,
+    expected_size,
+    kind_shares,
+)
 from skmfast.sources.frequencies import Frequencies, frequencies_from_dict
+from skmfast.sources.markov import MarkovSyntax
+from skmfast.sources.plan import LITERAL
 from skmfast.sources.templates import TemplateSyntax
 from skmfast.sources.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.sources.chain_plan import ChainPlan
     from skmfast.sources.plan import RenderPlan
 
 TOKENS = ("words", "bytes")
@@ -36,8 +46,9 @@ class SyntaxKnowledge:
         `PitmanYor`, `Zipf` or `Uniform`.
     contents : Contents
         Fields and attributes.
-    syntax : TemplateSyntax
-        Templates for every attribute but the name.
+    syntax : TemplateSyntax or MarkovSyntax
+        Templates for every attribute but the name; or chains of words, between the name and the value of an
+        attribute that is drawn uniformly.
     questions : mapping from str to sequence of str, or None
         Question-answer templates for the same attributes; see `questions`.
     name : str
@@ -46,24 +57,27 @@ class SyntaxKnowledge:
     Raises
     ------
     ValueError
-        If the syntax does not fit the contents, or there are more elements than names.
+        If the syntax does not fit the contents, or there are more elements than names. A chain word must not
+        be a word of a name or a value: a sentence would not show where its words end.
+    TypeError
+        If the syntax is something else.
     """
 
     def __init__(
         self,
         frequencies: Frequencies,
         contents: Contents,
-        syntax: TemplateSyntax,
+        syntax: TemplateSyntax | MarkovSyntax,
         *,
         questions: Mapping[str, Sequence[str]] | None = None,
         name: str = "syntax-knowledge",
     ) -> None:
-        if not isinstance(syntax, TemplateSyntax):
-            raise TypeError(f"syntax: sentences are rendered from templates, not from {syntax!r}")
+        if not isinstance(syntax, TemplateSyntax | MarkovSyntax):
+            raise TypeError(f"syntax: {syntax!r} is neither templates nor chains of words")
         self.frequencies = frequencies
         self.contents = contents
         stated = [attribute.name for attribute in contents.stated]
-        self.syntax = syntax.ordered(stated)
+        self.syntax = syntax.ordered(stated) if isinstance(syntax, TemplateSyntax) else syntax
         self.name = name
         self._questions = None
         if questions is not None:
@@ -73,8 +87,10 @@ class SyntaxKnowledge:
         if number is not None and number > contents.num_names:
             raise ValueError(f"{number:,} elements; there are names for {contents.num_names:,}")
         for checked in (self.syntax, self._questions):
-            if checked is not None:
+            if isinstance(checked, TemplateSyntax):
                 check_templates(contents, checked)
+            elif checked is not None:
+                check_words(contents, checked)
 
     def __repr__(self) -> str:
         return f"<SyntaxKnowledge {self.name}: {self.frequencies!r}, {self.contents!r}, {self.syntax!r}>"
@@ -114,7 +130,7 @@ class SyntaxKnowledge:
         return SyntaxKnowledge(
             _read(frequencies_from_dict, description, "frequencies"),
             _read(Contents.from_dict, description, "contents"),
-            _read(TemplateSyntax.from_dict, description, "syntax"),
+            _read(_syntax_from_dict, description, "syntax"),
             questions=description.get("questions"),
             name=str(description.get("name", "syntax-knowledge")),
         )
@@ -122,7 +138,10 @@ class SyntaxKnowledge:
     @cached_property
     def words(self) -> Vocabulary:
         """The word vocabulary of all sentences, questions and answers included."""
-        texts = list(all_texts(self.contents, self.syntax))
+        if isinstance(self.syntax, TemplateSyntax):
+            texts = list(all_texts(self.contents, self.syntax))
+        else:
+            texts = list(chain_texts(self.contents, self.syntax))
         if self._questions is not None:
             texts.extend(all_texts(self.contents, self._questions))
         return Vocabulary.of_texts(texts)
@@ -133,10 +152,19 @@ class SyntaxKnowledge:
             raise ValueError(f"tokens={tokens!r}: neither 'words' nor 'bytes'")
         return self.words if tokens == "words" else Vocabulary.of_bytes()
 
-    def plan(self, seed: int, tokens: str = "words") -> RenderPlan:
-        """What the renderer needs; the template probabilities are drawn with ``seed``."""
-        probabilities = self.syntax.probabilities(seed)
-        return render_plan(self.contents, self.syntax, probabilities, self.vocabulary(tokens))
+    def plan(self, seed: int, tokens: str = "words") -> RenderPlan | ChainPlan:
+        """What the renderer needs; the probabilities of templates or words are drawn with ``seed``."""
+        probabilities, vocabulary = self.syntax.probabilities(seed), self.vocabulary(tokens)
+        if isinstance(self.syntax, TemplateSyntax):
+            return render_plan(self.contents, self.syntax, probabilities, vocabulary)
+        return chain_plan(self.contents, self.syntax, probabilities, vocabulary)
+
+    @property
+    def choice_bits(self) -> float:
+        """Bits of a sentence's choice of attributes and their order, which is not learnt."""
+        if isinstance(self.syntax, TemplateSyntax):
+            return self.syntax.choice_bits
+        return math.log2(len(self.contents.stated))
 
     def sample(
         self, num_sentences: int, seed: int = 0, *, tokens: str = "words", threads: int | None = None
@@ -154,7 +182,7 @@ class SyntaxKnowledge:
         return sample(self, num_sentences, seed, tokens=tokens, threads=threads)
 
     def expected_sentence(self, seed: int, tokens: str = "words") -> ExpectedSentence:
-        """Mean bytes, tokens and entropy of a sentence, given the template probabilities of ``seed``.
+        """Mean bytes, tokens and entropy of a sentence, given the syntax's probabilities of ``seed``.
 
         Examples
         --------
@@ -163,18 +191,22 @@ class SyntaxKnowledge:
         >>> round(mean.num_bytes, 1), round(mean.num_tokens, 1)
         (64.1, 12.6)
         """
-        plan = self.plan(seed, tokens)
-        syntax_bits = self.syntax.entropy_bits(self.syntax.probabilities(seed))
+        plan, probabilities = self.plan(seed, tokens), self.syntax.probabilities(seed)
+        syntax_bits = self.syntax.entropy_bits(probabilities)
+        if isinstance(self.syntax, MarkovSyntax):
+            visits = self.syntax.expected_visits(probabilities)
+            syntax_bits = syntax_bits + self.choice_bits
+            size = expected_chain_size(self.contents, cast("ChainPlan", plan), visits)
+        else:
+            size = expected_size(self.contents, cast("RenderPlan", plan))
         entropy_bits = self.frequencies.entropy_bits + float(kind_shares(plan) @ syntax_bits)
-        return ExpectedSentence(*expected_size(self.contents, plan), entropy_bits)
+        return ExpectedSentence(*size, entropy_bits)
 
     def kinds(self, values: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
         """Kind of each row of ``contents.values``, shape (n,)."""
-        if self.syntax.kinds == 1:
+        place = kind_column(self.contents, self.syntax)
+        if place == LITERAL:
             return np.zeros(len(values), dtype=np.int64)
-        place = self.contents.name_fields[-1]
-        if self.syntax.kind_field is not None:
-            place = self.contents.field_place(self.syntax.kind_field)
         return values[:, place].astype(np.int64) % self.syntax.kinds
 
     def questions(self, frequencies: Frequencies | None = None) -> SyntaxKnowledge:
@@ -205,6 +237,13 @@ class SyntaxKnowledge:
         field = self.syntax.kind_field
         if field is not None and self.contents.field_place(field) not in self.contents.name_fields:
             raise ValueError(f"kind_field={field!r} is not a field of the name")
+
+
+def _syntax_from_dict(description: Mapping[str, Any]) -> TemplateSyntax | MarkovSyntax:
+    kind = description["syntax"]
+    if kind not in ("templates", "markov"):
+        raise ValueError(f"syntax {kind!r}: neither 'templates' nor 'markov'")
+    return (TemplateSyntax if kind == "templates" else MarkovSyntax).from_dict(description)
 
 
 def _read(reader: Callable[[Any], _Part], description: Mapping[str, Any], name: str) -> _Part:

@@ -154,7 +154,7 @@ def test_prequential_is_counts_is_shards(frequencies, hyperparameters, kinds, st
         parts = [code.count(corpus, a, b) for a, b in itertools.pairwise([0, 1, 150, 150, 400])]
         merged = parts[2] + (parts[3] + parts[1]) + parts[0]
         whole = code.count(corpus)
-        for name in ("elements", "counts", "stated", "frequencies", "templates"):
+        for name in ("elements", "counts", "stated", "frequencies", "syntax"):
             assert np.array_equal(getattr(merged, name), getattr(whole, name))
         assert code.lengths_from(merged).bits == pytest.approx(lengths.bits, rel=1e-12)
         assert lengths.bits_per_sentence == pytest.approx(lengths.bits / 400)

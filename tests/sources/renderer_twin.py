@@ -6,7 +6,7 @@ Random numbers are Philox4x32-10 once more, on plain integers.
 from string import Formatter
 
 MASK32, MASK64 = 2**32 - 1, 2**64 - 1
-SYNTAX_STREAM = 3
+SYNTAX_STREAM, ATTRIBUTE_STREAM = 3, 7
 
 
 def mix64(x):
@@ -130,3 +130,37 @@ def render_templates(source, phi, values, seed, sentence):
             text += filled
             opening = False
     return text + "\n", spans, chosen
+
+
+def chain_words(syntax, phi, seed, sentence, kind):
+    """Words of a sentence from Markov chains, as numbers."""
+    bits = draw(stream_key(seed, SYNTAX_STREAM), sentence)
+    units = ((number >> 11) * 2.0**-53 for number in bits)
+    length = int(syntax.mean_length)
+    if syntax.length == "geometric" and syntax.mean_length > 1:
+        below, length, more = 1 - next(units), 1, 1 - 1 / syntax.mean_length
+        while below <= more:
+            length, more = length + 1, more * (1 - 1 / syntax.mean_length)
+    words, row = [], phi[kind][0]
+    for _ in range(length):
+        unit, total = next(units), 0.0
+        for word, p in enumerate(row):
+            total += p
+            if unit < total or word == len(row) - 1:
+                break
+        words.append(word)
+        row = phi[kind][1 + word]
+    return words
+
+
+def render_chain(source, phi, values, seed, sentence):
+    """Text, knowledge spans [(begin, end, label), ...] in characters, and the attribute."""
+    contents, syntax = source.contents, source.syntax
+    words = chain_words(syntax, phi, seed, sentence, int(source.kinds(values[None])[0]))
+    stated = [attribute.name for attribute in contents.attributes][1:]
+    attribute = next(draw(stream_key(seed, ATTRIBUTE_STREAM), sentence)) * len(stated) >> 64
+    name = attribute_text(contents, "name", values)
+    before = " ".join([name, *(syntax.words[word] for word in words), ""])
+    value = attribute_text(contents, stated[attribute], values)
+    spans = [(0, len(name), 1), (len(before), len(before + value), 2 + attribute)]
+    return before + value + "\n", spans, attribute

@@ -113,26 +113,6 @@ def test_rate_is_what_a_word_costs_in_the_long_run():
 # ---- sentences and code lengths --------------------------------------------------------------------------
 
 
-def twin_words(syntax, phi, seed, sentence, kind):
-    bits = twin.draw(twin.stream_key(seed, 3), sentence)
-    units = ((number >> 11) * 2.0**-53 for number in bits)
-    length = int(syntax.mean_length)
-    if syntax.length == "geometric" and syntax.mean_length > 1:
-        below, length, more = 1 - next(units), 1, 1 - 1 / syntax.mean_length
-        while below <= more:
-            length, more = length + 1, more * (1 - 1 / syntax.mean_length)
-    words, row = [], phi[kind][0]
-    for _ in range(length):
-        unit, total = next(units), 0.0
-        for word, p in enumerate(row):
-            total += p
-            if unit < total or word == len(row) - 1:
-                break
-        words.append(word)
-        row = phi[kind][1 + word]
-    return words
-
-
 @given(
     seed=st.integers(0, 2**64 - 1),
     first=st.integers(0, 2**62),
@@ -146,7 +126,7 @@ def test_sample_is_the_plain_loop(seed, first, length, mean):
     kinds = np.arange(9) % 2
     words, offsets = syntax.sample(kinds, seed, first=first)
     for i, kind in enumerate(kinds):
-        expected = twin_words(syntax, phi, seed, first + i, kind)
+        expected = twin.chain_words(syntax, phi, seed, first + i, kind)
         assert words[int(offsets[i]) : int(offsets[i + 1])].tolist() == expected
 
 
@@ -182,6 +162,7 @@ def test_description():
     for syntax in (
         MarkovSyntax(WORDS, kinds=2, length="geometric", mean_length=2.5, prior=0.1),
         MarkovSyntax(["a"], probabilities=[[[1.0], [1.0]]]),
+        MarkovSyntax(["a"], kinds=2, kind_field="last"),
     ):
         assert MarkovSyntax.from_dict(json.loads(json.dumps(syntax.to_dict()))) == syntax
     assert MarkovSyntax(WORDS, kinds=2).num_parameters == 2 * 5 * 3

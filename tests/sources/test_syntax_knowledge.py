@@ -12,7 +12,6 @@ from skmfast.sources.biographies import Biographies
 from skmfast.sources.contents import Attribute, Contents, Field
 from skmfast.sources.example import small_example
 from skmfast.sources.frequencies import PitmanYor, Uniform, Zipf
-from skmfast.sources.markov import MarkovSyntax
 from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 from skmfast.sources.templates import TemplateSyntax
 
@@ -183,6 +182,7 @@ def test_syntax_that_does_not_fit():
         ({"contents": None}, "contents"),
         ({"frequencies": {"kind": "zipf"}}, "frequencies"),
         ({"syntax": {}}, "syntax"),
+        ({"syntax": {"syntax": "grammar"}}, "neither 'templates' nor 'markov'"),
     ],
 )
 def test_bad_descriptions(change, message):
@@ -255,6 +255,6 @@ def test_default_frequencies():
     assert Biographies().frequencies == PitmanYor(0.5, 1.0)
 
 
-def test_markov_syntax_is_not_rendered():
-    with pytest.raises(TypeError, match="MarkovSyntax"):
-        SyntaxKnowledge(Uniform(2), small_example().contents, MarkovSyntax(["a"]))
+def test_other_syntax():
+    with pytest.raises(TypeError, match="neither templates nor chains"):
+        SyntaxKnowledge(Uniform(2), small_example().contents, ["a"])
