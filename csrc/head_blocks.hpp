@@ -10,6 +10,10 @@
 #include <new>
 #include <type_traits>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "simd/panel_product.hpp"
 #include "simd/softmax_lanes.hpp"
 #include "skm/isa.hpp"
@@ -26,20 +30,26 @@ inline constexpr std::size_t kBlockBytes = std::size_t{768} << 10;
 
 inline std::size_t rounded_up(std::size_t n, std::size_t unit) noexcept { return (n + unit - 1) / unit * unit; }
 
-/// 64-byte aligned memory, not initialised.
+/// Memory aligned to pages, not initialised.
 template <class T>
 class Aligned {
  public:
   Aligned() = default;
   explicit Aligned(std::size_t count)
-      : data_(static_cast<T*>(::operator new(std::max<std::size_t>(count, 1) * sizeof(T),
-                                             std::align_val_t{64}))) {}
+      : data_(static_cast<T*>(::operator new(std::max<std::size_t>(count, 1) * sizeof(T), kAlignment))) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    // Panels are read in strides of pages: fewer, larger ones. Refusal costs speed alone.
+    if (count * sizeof(T) >= kHugePage) madvise(data_.get(), count * sizeof(T) / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+  }
   T* get() const noexcept { return data_.get(); }
   T& operator[](std::size_t i) const noexcept { return data_.get()[i]; }
 
  private:
+  static constexpr std::size_t kHugePage = std::size_t{1} << 21;
+  static constexpr std::align_val_t kAlignment{4096};
   struct Release {
-    void operator()(T* p) const noexcept { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(T* p) const noexcept { ::operator delete(p, kAlignment); }
   };
   std::unique_ptr<T, Release> data_;
 };

@@ -6,6 +6,9 @@
 // they are made; G, packed both ways, gives the block's share of dx at once and, when a chunk is through, of
 // dweight. So weight and its gradient pass through memory once, and of G a block by a chunk exists. Every sum
 // is made by one thread in one order.
+//
+// A chunk that is not the only one is packed again for every block. Float32 rather makes one pass for each
+// chunk, and adds to dweight, which is float32 itself.
 #include <atomic>
 #include <cfloat>
 #include <cmath>
@@ -18,7 +21,7 @@ namespace skm {
 namespace {
 
 /// Packed tokens at a time, and no more than kMaxChunk of them.
-constexpr std::size_t kTokenBytes = std::size_t{3} << 19;
+constexpr std::size_t kTokenBytes = std::size_t{9} << 18;
 constexpr std::size_t kMaxChunk = 1024;
 
 /// Of `tokens` tokens from `token` on; other lanes have no slope, whatever their logits.
@@ -49,20 +52,27 @@ void set_slopes(const LinearHead<T>& head, const LossObjective& objective, const
 }
 
 template <class T>
+std::size_t chunk_tokens(const PanelKernels& panels, const LinearHead<T>& head) noexcept {
+  const std::size_t depth = std::max(rounded_up(head.width, kDepthUnit), kDepthUnit);
+  return std::clamp<std::size_t>(kTokenBytes / (depth * panels.element_bytes) / kLanes * kLanes, kLanes,
+                                 std::min(kMaxChunk, rounded_up(head.tokens, kLanes)));
+}
+
+template <class T>
 class BackwardPass {
  public:
   BackwardPass(const LinearHead<T>& head, const LossObjective& objective, const Upstream<T>& upstream,
-               const HeadGradients<T>& gradients, unsigned threads, bool careful)
+               const HeadGradients<T>& gradients, bool add, unsigned threads, bool careful)
       : head_(head),
         objective_(objective),
         upstream_(upstream),
         gradients_(gradients),
+        add_(add),
         panels_(panel_kernels<T>(careful)),
         depth_(std::max(rounded_up(head.width, kDepthUnit), kDepthUnit)),
         width_rows_(rounded_up(depth_, panels_.row_unit)),
         block_rows_(std::min(block_rows(panels_, depth_, head.vocabulary), 4 * kTileRows)),
-        chunk_(std::clamp<std::size_t>(kTokenBytes / (depth_ * panels_.element_bytes) / kLanes * kLanes, kLanes,
-                                       std::min(kMaxChunk, rounded_up(head.tokens, kLanes)))),
+        chunk_(chunk_tokens(panels_, head)),
         threads_(std::min(std::max(threads, 1u), 256u)),
         tokens_(bytes(chunk_, depth_)),
         token_lanes_(gradients.weight == nullptr ? 0 : bytes(depth_, chunk_)),
@@ -211,18 +221,22 @@ class BackwardPass {
     for (std::size_t i = 0; i < rows; ++i) {
       T* out = gradients_.weight + (row_ + at + i) * head_.width + column;
       const std::size_t columns = std::min(kLanes, head_.width - std::min(head_.width, column));
+      if constexpr (std::is_same_v<T, float>) {
+        for (std::size_t j = 0; add_ && j < columns; ++j) sum[i * kLanes + j] += out[j];
+      }
       for (std::size_t j = 0; j < columns; ++j) narrow(sum[i * kLanes + j], out + j);
     }
   }
 
   void add_bias(std::size_t blocks) noexcept {
+    const bool last = first_ + count_ == head_.tokens;
     for (std::size_t i = 0; i < here_; ++i) {
       double sum = first_ == 0 ? 0.0 : by_bias_[i];
       for (std::size_t block = 0; block < blocks; ++block) {
         sum += static_cast<double>(row_sums_[block * block_rows_ + i]);
       }
       by_bias_[i] = sum;
-      gradients_.bias[row_ + i] = static_cast<float>(sum);
+      gradients_.bias[row_ + i] = static_cast<float>(sum) + (add_ && last ? gradients_.bias[row_ + i] : 0.0f);
     }
   }
 
@@ -238,6 +252,7 @@ class BackwardPass {
   const LossObjective& objective_;
   const Upstream<T>& upstream_;
   const HeadGradients<T>& gradients_;
+  const bool add_;  // to gradients by weight and bias that are there
   const PanelKernels& panels_;
   const SoftmaxKernels& softmax_ = softmax_kernels();
   const std::size_t depth_, width_rows_, block_rows_;
@@ -267,6 +282,29 @@ void clear(const LinearHead<T>& head, const HeadGradients<T>& gradients) noexcep
   if (gradients.bias != nullptr) std::fill_n(gradients.bias, head.vocabulary, 0.0f);
 }
 
+/// Float32: one pass for each chunk of tokens. Others: one pass.
+template <class T>
+bool all_passes(const LinearHead<T>& head, const LossObjective& objective, const Upstream<T>& upstream,
+                const HeadGradients<T>& gradients, unsigned threads, bool careful) {
+  const std::size_t step =
+      std::is_same_v<T, float> ? chunk_tokens(panel_kernels<T>(careful), head) : head.tokens;
+  const auto from = [](auto* values, std::size_t i) { return values == nullptr ? nullptr : values + i; };
+  bool right = true;
+  for (std::size_t i = 0; right && i < head.tokens; i += step) {
+    LinearHead<T> part = head;
+    part.x += i * head.width;
+    part.target += i;
+    part.tokens = std::min(step, head.tokens - i);
+    const Upstream<T> part_upstream = {from(upstream.log_sum_exp_found, i), from(upstream.entropy_found, i),
+                                       from(upstream.loss, i), from(upstream.log_sum_exp, i),
+                                       from(upstream.entropy, i)};
+    const HeadGradients<T> part_gradients = {from(gradients.x, i * head.width), gradients.weight,
+                                             gradients.bias};
+    right = BackwardPass<T>(part, objective, part_upstream, part_gradients, i != 0, threads, careful).run();
+  }
+  return right;
+}
+
 }  // namespace
 
 template <class T>
@@ -277,8 +315,8 @@ void linear_cross_entropy_backward(const LinearHead<T>& head, const LossObjectiv
     clear(head, gradients);
     return;
   }
-  if (!BackwardPass<T>(head, objective, upstream, gradients, threads, false).run()) {
-    BackwardPass<T>(head, objective, upstream, gradients, threads, true).run();
+  if (!all_passes(head, objective, upstream, gradients, threads, false)) {
+    all_passes(head, objective, upstream, gradients, threads, true);
   }
 }
 
