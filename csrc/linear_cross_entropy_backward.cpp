@@ -10,7 +10,6 @@
 // A chunk that is not the only one is packed again for every block. Float32 rather makes one pass for each
 // chunk, and adds to dweight, which is float32 itself.
 #include <atomic>
-#include <cfloat>
 #include <cmath>
 
 #include "head_blocks.hpp"
@@ -24,10 +23,19 @@ namespace {
 constexpr std::size_t kTokenBytes = std::size_t{9} << 18;
 constexpr std::size_t kMaxChunk = 1024;
 
-/// Of `tokens` tokens from `token` on; other lanes have no slope, whatever their logits.
+/// What becomes of 32 lanes of logits.
+struct LaneSlopes {
+  TokenSlopes all;
+  float on_target[kLanes];  // subtracted at the target
+  bool none[kLanes];        // no slope at all, whatever the logits: ignored tokens, lanes without one
+  bool some_none = false;
+};
+
+/// Of `tokens` tokens from `token` on.
 template <class T>
 void set_slopes(const LinearHead<T>& head, const LossObjective& objective, const Upstream<T>& upstream,
-                std::size_t token, std::size_t tokens, TokenSlopes& slopes, float* on_target) noexcept {
+                std::size_t token, std::size_t tokens, LaneSlopes& lanes) noexcept {
+  TokenSlopes& slopes = lanes.all;
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     const bool here = lane < tokens;
     const std::size_t i = here ? token + lane : 0;
@@ -36,18 +44,17 @@ void set_slopes(const LinearHead<T>& head, const LossObjective& objective, const
     const float up = ignored ? 0.0f : of(upstream.loss);
     const auto smoothing = static_cast<float>(objective.label_smoothing);
     const float log_sum_exp = upstream.log_sum_exp_found[i];
-    slopes.log_sum_exp[lane] = here ? log_sum_exp : FLT_MAX;
+    slopes.log_sum_exp[lane] = log_sum_exp;
     slopes.on_probability[lane] = of(upstream.log_sum_exp);
-    // A token that counts for nothing gives zeros even where its logits are NaN.
     if (up != 0.0f) {
       slopes.on_probability[lane] += up * (1.0f + 2.0f * static_cast<float>(objective.z_loss) * log_sum_exp);
-    } else if (slopes.on_probability[lane] == 0.0f && of(upstream.entropy) == 0.0f) {
-      slopes.log_sum_exp[lane] = FLT_MAX;
     }
     slopes.on_surprise[lane] = of(upstream.entropy);
     slopes.entropy[lane] = of(upstream.entropy_found);
     slopes.everywhere[lane] = up * smoothing / static_cast<float>(head.vocabulary);
-    on_target[lane] = up * (1.0f - smoothing);
+    lanes.on_target[lane] = up * (1.0f - smoothing);
+    lanes.none[lane] = up == 0.0f && of(upstream.log_sum_exp) == 0.0f && of(upstream.entropy) == 0.0f;
+    lanes.some_none = lanes.some_none || lanes.none[lane];
   }
 }
 
@@ -84,8 +91,7 @@ class BackwardPass {
         by_x_(gradients.x == nullptr ? 0 : rounded_up(head.tokens, kLanes) * width_rows_),
         by_weight_(gradients.weight == nullptr || head.tokens <= chunk_ ? 0 : block_rows_ * depth_),
         row_sums_(gradients.bias == nullptr ? 0 : chunk_ / kLanes * block_rows_),
-        by_bias_(gradients.bias == nullptr ? 0 : block_rows_),
-        slopes_(chunk_ / kLanes) {}
+        by_bias_(gradients.bias == nullptr ? 0 : block_rows_) {}
 
   /// Whether all numbers were of a size that the kernels take.
   bool run() {
@@ -151,17 +157,16 @@ class BackwardPass {
 
   // G of the block's rows for 32 tokens, and their share of dx.
   void add_tokens(std::size_t token, unsigned worker) noexcept {
-    TokenSlopes& slopes = slopes_[token / kLanes];
-    float on_target[kLanes];
+    LaneSlopes slopes;
     const std::size_t tokens = std::min(kLanes, count_ - token);
-    set_slopes(head_, objective_, upstream_, first_ + token, tokens, slopes, on_target);
+    set_slopes(head_, objective_, upstream_, first_ + token, tokens, slopes);
     float* tile = tiles_.get() + worker * kTileRows * kLanes;
     char* lanes = slope_lanes_.get() + (gradients_.x == nullptr ? 0 : worker * bytes(kLanes, block_rows_));
     for (std::size_t at = 0; at < here_; at += kTileRows) {
       const std::size_t rows = std::min(kTileRows, here_ - at);
       panels_.product(rows_.get() + bytes(at, depth_), tokens_.get() + bytes(token, depth_),
                       rounded_up(rows, panels_.row_unit), depth_, tile, kLanes, false);
-      make_slopes(tile, at, rows, token, tokens, slopes, on_target);
+      make_slopes(tile, at, rows, token, tokens, slopes);
       if (gradients_.weight != nullptr) {
         panels_.from_float.rows(tile, kLanes, rows, kLanes,
                                 {slope_rows_.get() + bytes(at, chunk_depth_), chunk_depth_, token});
@@ -177,7 +182,7 @@ class BackwardPass {
   }
 
   void make_slopes(float* tile, std::size_t at, std::size_t rows, std::size_t token, std::size_t tokens,
-                   const TokenSlopes& slopes, const float* on_target) noexcept {
+                   const LaneSlopes& slopes) noexcept {
     const std::size_t row = row_ + at;
     const LogitTransform how = transform_of(objective_, head_.bias == nullptr ? nullptr : head_.bias + row);
     const std::int64_t* target = head_.target + first_ + token;
@@ -187,11 +192,18 @@ class BackwardPass {
       const std::uint64_t i = static_cast<std::uint64_t>(target[lane]) - row;
       if (i < rows) wanted[lane] = tile[i * kLanes + lane];
     }
-    softmax_.gradient(tile, rows, how, slopes);
+    softmax_.gradient(tile, rows, how, slopes.all);
     for (std::size_t lane = 0; lane < tokens; ++lane) {
       const std::uint64_t i = static_cast<std::uint64_t>(target[lane]) - row;
-      if (i < rows && on_target[lane] != 0.0f) {
-        tile[i * kLanes + lane] -= on_target[lane] * slope_at(wanted[lane], how, i);
+      if (i < rows && slopes.on_target[lane] != 0.0f) {
+        tile[i * kLanes + lane] -= slopes.on_target[lane] * slope_at(wanted[lane], how, i);
+      }
+    }
+    if (slopes.some_none) {  // not zero yet where logits are not finite
+      for (std::size_t i = 0; i < rows; ++i) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+          tile[i * kLanes + lane] = slopes.none[lane] ? 0.0f : tile[i * kLanes + lane];
+        }
       }
     }
     if (gradients_.bias == nullptr) return;
@@ -269,7 +281,6 @@ class BackwardPass {
   Aligned<float> by_weight_;   // dweight of the block as (block of columns, row, column), over several chunks
   Aligned<float> row_sums_;    // of G, for each block of lanes
   Aligned<double> by_bias_;
-  Aligned<TokenSlopes> slopes_;
   std::atomic<std::uint32_t> largest_{0};
   // The block of weight rows and the chunk of tokens at hand.
   std::size_t row_ = 0, here_ = 0, block_depth_ = 0;
