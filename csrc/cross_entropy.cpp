@@ -30,7 +30,7 @@ double transformed(double logit, const LossObjective& objective) noexcept {
   return objective.softcap == 0.0 ? z : objective.softcap * std::tanh(z / objective.softcap);
 }
 
-LogitSums sums_of(const double* row, std::size_t n, const LossObjective& objective) noexcept {
+LogitSums sums_of(const double* row, std::size_t n, const LossObjective& objective, bool) noexcept {
   LogitSums sums;
   double max = -std::numeric_limits<double>::max();
   for (std::size_t j = 0; j < n; ++j) max = std::fmax(max, transformed(row[j], objective));
@@ -48,11 +48,11 @@ LogitSums sums_of(const double* row, std::size_t n, const LossObjective& objecti
 LogitSums wide(const RowSums& sums) noexcept {
   return {static_cast<double>(sums.max), sums.exponential, sums.weighted, sums.logit};
 }
-LogitSums sums_of(const float* row, std::size_t n, const LossObjective& objective) noexcept {
-  return wide(softmax_kernels().row_float(row, n, transform_of(objective, nullptr)));
+LogitSums sums_of(const float* row, std::size_t n, const LossObjective& objective, bool all) noexcept {
+  return wide(softmax_kernels().row_float[all](row, n, transform_of(objective, nullptr)));
 }
-LogitSums sums_of(const std::uint16_t* row, std::size_t n, const LossObjective& objective) noexcept {
-  return wide(softmax_kernels().row_bfloat16(row, n, transform_of(objective, nullptr)));
+LogitSums sums_of(const std::uint16_t* row, std::size_t n, const LossObjective& objective, bool all) noexcept {
+  return wide(softmax_kernels().row_bfloat16[all](row, n, transform_of(objective, nullptr)));
 }
 
 template <class T>
@@ -155,13 +155,14 @@ template <class T>
 void cross_entropy(const GivenLogits<T>& given, const LossObjective& objective, const TokenLosses<T>& losses,
                    unsigned threads) {
   const std::size_t parts = part_count(given.tokens, kGrain / given.vocabulary, threads);
+  const bool all = losses.entropy != nullptr || objective.label_smoothing != 0.0;
   parallel_ranges(given.tokens, parts, [&](std::size_t, std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       const T* row = given.logits + i * given.vocabulary;
       const bool ignored = given.target[i] == objective.ignore_index;
       const double wanted =
           ignored ? 0.0 : transformed(widened(row[static_cast<std::size_t>(given.target[i])]), objective);
-      write_losses<T>(sums_of(row, given.vocabulary, objective), wanted, given.vocabulary, ignored, i,
+      write_losses<T>(sums_of(row, given.vocabulary, objective, all), wanted, given.vocabulary, ignored, i,
                       objective, losses);
       if (losses.argmax != nullptr) losses.argmax[i] = largest(row, given.vocabulary, objective);
     }

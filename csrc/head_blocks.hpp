@@ -78,6 +78,17 @@ const PanelKernels& panel_kernels([[maybe_unused]] bool careful) noexcept {
   return panel_kernels_baseline();
 }
 
+/// Those for the products of gradients, which take float32 to 16 bits where tiles are used.
+template <class T>
+const PanelKernels& slope_panel_kernels(bool careful) noexcept {
+#if defined(SKM_X86)
+  if constexpr (std::is_same_v<T, float>) {
+    if (active_matrix_unit() == MatrixUnit::tile && !careful) return panel_kernels_amx_pairs();
+  }
+#endif
+  return panel_kernels<T>(careful);
+}
+
 template <class T>
 const PackKernels<T>& pack_kernels(const PanelKernels& kernels) noexcept {
   if constexpr (std::is_same_v<T, float>)

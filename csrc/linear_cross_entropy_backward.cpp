@@ -76,17 +76,19 @@ class BackwardPass {
         gradients_(gradients),
         add_(add),
         panels_(panel_kernels<T>(careful)),
+        slope_panels_(slope_panel_kernels<T>(careful)),
         depth_(std::max(rounded_up(head.width, kDepthUnit), kDepthUnit)),
         width_rows_(rounded_up(depth_, panels_.row_unit)),
-        block_rows_(std::min(block_rows(panels_, depth_, head.vocabulary), 4 * kTileRows)),
+        block_rows_(std::min(std::max(block_rows(panels_, depth_, head.vocabulary), 2 * kTileRows),
+                             std::min(4 * kTileRows, rounded_up(head.vocabulary, kTileRows)))),
         chunk_(chunk_tokens(panels_, head)),
         threads_(std::min(std::max(threads, 1u), 256u)),
         tokens_(bytes(chunk_, depth_)),
-        token_lanes_(gradients.weight == nullptr ? 0 : bytes(depth_, chunk_)),
+        token_lanes_(gradients.weight == nullptr ? 0 : slope_bytes(depth_, chunk_)),
         rows_(bytes(block_rows_, depth_)),
-        columns_(gradients.x == nullptr ? 0 : bytes(width_rows_, block_rows_)),
-        slope_rows_(gradients.weight == nullptr ? 0 : bytes(block_rows_, chunk_)),
-        slope_lanes_(gradients.x == nullptr ? 0 : threads_ * bytes(kLanes, block_rows_)),
+        columns_(gradients.x == nullptr ? 0 : slope_bytes(width_rows_, block_rows_)),
+        slope_rows_(gradients.weight == nullptr ? 0 : slope_bytes(block_rows_, chunk_)),
+        slope_lanes_(gradients.x == nullptr ? 0 : threads_ * slope_bytes(kLanes, block_rows_)),
         tiles_(threads_ * kTileRows * kLanes),
         by_x_(gradients.x == nullptr ? 0 : rounded_up(head.tokens, kLanes) * width_rows_),
         by_weight_(gradients.weight == nullptr || head.tokens <= chunk_ ? 0 : block_rows_ * depth_),
@@ -128,6 +130,10 @@ class BackwardPass {
   std::size_t bytes(std::size_t count, std::size_t depth) const noexcept {
     return count * depth * panels_.element_bytes;
   }
+  std::size_t slope_bytes(std::size_t count, std::size_t depth) const noexcept {
+    return count * depth * slope_panels_.element_bytes;
+  }
+  const PackKernels<T>& slope_pack() const noexcept { return pack_kernels<T>(slope_panels_); }
   const PackKernels<T>& pack() const noexcept { return pack_kernels<T>(panels_); }
 
   void note(std::uint32_t magnitude) noexcept {
@@ -141,7 +147,7 @@ class BackwardPass {
     const std::size_t rows = std::min(kTileRows, here_ - at);
     note(pack().rows(weight, head_.width, rows, head_.width, {rows_.get() + bytes(at, depth_), depth_, 0}));
     if (gradients_.x != nullptr) {
-      pack().rows_transposed(weight, head_.width, head_.width, rows, {columns_.get(), block_depth_, at});
+      slope_pack().rows_transposed(weight, head_.width, head_.width, rows, {columns_.get(), block_depth_, at});
     }
   }
 
@@ -151,7 +157,7 @@ class BackwardPass {
     note(pack().lanes_transposed(x, head_.width, tokens, head_.width,
                                  {tokens_.get() + bytes(token, depth_), depth_, 0}));
     if (gradients_.weight != nullptr) {
-      pack().lanes(x, head_.width, head_.width, tokens, {token_lanes_.get(), chunk_depth_, token});
+      slope_pack().lanes(x, head_.width, head_.width, tokens, {token_lanes_.get(), chunk_depth_, token});
     }
   }
 
@@ -161,22 +167,22 @@ class BackwardPass {
     const std::size_t tokens = std::min(kLanes, count_ - token);
     set_slopes(head_, objective_, upstream_, first_ + token, tokens, slopes);
     float* tile = tiles_.get() + worker * kTileRows * kLanes;
-    char* lanes = slope_lanes_.get() + (gradients_.x == nullptr ? 0 : worker * bytes(kLanes, block_rows_));
+    char* lanes = slope_lanes_.get() + (gradients_.x == nullptr ? 0 : worker * slope_bytes(kLanes, block_rows_));
     for (std::size_t at = 0; at < here_; at += kTileRows) {
       const std::size_t rows = std::min(kTileRows, here_ - at);
       panels_.product(rows_.get() + bytes(at, depth_), tokens_.get() + bytes(token, depth_),
                       rounded_up(rows, panels_.row_unit), depth_, tile, kLanes, false);
       make_slopes(tile, at, rows, token, tokens, slopes);
       if (gradients_.weight != nullptr) {
-        panels_.from_float.rows(tile, kLanes, rows, kLanes,
-                                {slope_rows_.get() + bytes(at, chunk_depth_), chunk_depth_, token});
+        slope_panels_.from_float.rows(tile, kLanes, rows, kLanes,
+                                {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token});
       }
       if (gradients_.x != nullptr) {
-        panels_.from_float.lanes(tile, kLanes, kLanes, rows, {lanes, block_depth_, at});
+        slope_panels_.from_float.lanes(tile, kLanes, kLanes, rows, {lanes, block_depth_, at});
       }
     }
     if (gradients_.x != nullptr) {
-      panels_.product(columns_.get(), lanes, width_rows_, block_depth_,
+      slope_panels_.product(columns_.get(), lanes, width_rows_, block_depth_,
                       by_x_.get() + (first_ + token) * width_rows_, kLanes, row_ != 0);
     }
   }
@@ -227,7 +233,7 @@ class BackwardPass {
     const bool one = head_.tokens <= chunk_;
     float* sum = one ? tiles_.get() + worker * kTileRows * kLanes
                      : by_weight_.get() + (column / kLanes * block_rows_ + at) * kLanes;
-    panels_.product(slope_rows_.get() + bytes(at, chunk_depth_), token_lanes_.get() + bytes(column, chunk_depth_),
+    slope_panels_.product(slope_rows_.get() + slope_bytes(at, chunk_depth_), token_lanes_.get() + slope_bytes(column, chunk_depth_),
                     rounded_up(rows, panels_.row_unit), chunk_depth_, sum, kLanes, first_ != 0);
     if (first_ + count_ < head_.tokens) return;
     for (std::size_t i = 0; i < rows; ++i) {
@@ -265,7 +271,8 @@ class BackwardPass {
   const Upstream<T>& upstream_;
   const HeadGradients<T>& gradients_;
   const bool add_;  // to gradients by weight and bias that are there
-  const PanelKernels& panels_;
+  const PanelKernels& panels_;        // for logits
+  const PanelKernels& slope_panels_;  // for products with G
   const SoftmaxKernels& softmax_ = softmax_kernels();
   const std::size_t depth_, width_rows_, block_rows_;
   const std::size_t chunk_;  // tokens at a time, a multiple of kLanes

@@ -54,6 +54,8 @@ const PanelKernels& panel_kernels_avx512() noexcept;
 const PanelKernels& panel_kernels_avx512bf16() noexcept;
 /// Panels of bfloat16 tiles: float32 is rounded.
 const PanelKernels& panel_kernels_amx() noexcept;
+/// Panels of two bfloat16 tiles for each of float32: 16 bits.
+const PanelKernels& panel_kernels_amx_pairs() noexcept;
 /// Panels of three bfloat16 tiles for each of float32, exact to its 24 bits.
 const PanelKernels& panel_kernels_amx_split() noexcept;
 

@@ -47,12 +47,23 @@ inline void load_lanes(const char* b, std::size_t block, std::size_t term) {
   _tile_loadd(7, b + block + term * kTileBytes, 64);
 }
 
-// Of the nine products of three terms, the six that reach 2^-24 of the largest; the others are below 2^-26.
+// Of the nine products of three terms, the six that reach 2^-24 of the largest; the others are below 2^-26. Of
+// the four of two terms, the three above 2^-18.
 template <int kTerms>
 inline void multiply_step(const char* a, const char* b, std::size_t block) {
   if (kTerms == 1) {
     load_rows(a, block, 0);
     load_lanes(b, block, 0);
+    multiply();
+    return;
+  }
+  if (kTerms == 2) {
+    load_rows(a, block, 1);
+    load_lanes(b, block, 0);
+    multiply();
+    load_rows(a, block, 0);
+    multiply();
+    load_lanes(b, block, 1);
     multiply();
     return;
   }
@@ -112,12 +123,15 @@ constexpr PanelKernels kRounded = {
     end};
 
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
+constexpr PanelKernels kPairs = {
+    kRowUnit, 4, 0x4F800000, pack_kernels<2, float>(), {}, product<2>, begin, end};
 constexpr PanelKernels kSplit = {
     kRowUnit, 6, 0x4F800000, pack_kernels<3, float>(), {}, product<3>, begin, end};
 
 }  // namespace
 
 const PanelKernels& panel_kernels_amx() noexcept { return kRounded; }
+const PanelKernels& panel_kernels_amx_pairs() noexcept { return kPairs; }
 const PanelKernels& panel_kernels_amx_split() noexcept { return kSplit; }
 
 }  // namespace skm

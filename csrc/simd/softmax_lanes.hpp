@@ -47,9 +47,9 @@ struct SoftmaxKernels {
   void (*add_all)(const float* z, std::size_t rows, TokenSums& sums);
   /// Products in, gradients by them out (through the transform), for `rows` rows.
   void (*gradient)(float* z, std::size_t rows, const LogitTransform& how, const TokenSlopes& slopes);
-  /// Sums of one row of n given logits, transformed on the way (bias apart).
-  RowSums (*row_float)(const float* row, std::size_t n, const LogitTransform& how);
-  RowSums (*row_bfloat16)(const std::uint16_t* row, std::size_t n, const LogitTransform& how);
+  /// Sums of one row of n given logits, transformed on the way (bias apart): [0] max and exponential, [1] all.
+  RowSums (*row_float[2])(const float* row, std::size_t n, const LogitTransform& how);
+  RowSums (*row_bfloat16[2])(const std::uint16_t* row, std::size_t n, const LogitTransform& how);
 };
 
 const SoftmaxKernels& softmax_kernels_baseline() noexcept;

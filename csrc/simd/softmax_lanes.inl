@@ -184,7 +184,7 @@ inline Lanes entry(const T* row, std::size_t i, std::size_t n, const LogitTransf
   return z;
 }
 
-template <class T>
+template <bool kAll, class T>
 RowSums row_sums(const T* row, std::size_t n, const LogitTransform& how) {
   const bool plain = how.plain();
   RowSums sums = {-__FLT_MAX__, 0.0, 0.0, 0.0};
@@ -212,10 +212,20 @@ RowSums row_sums(const T* row, std::size_t n, const LogitTransform& how) {
     Lanes exponentials[2] = {};
     Lanes weighted = {};
     Lanes logits = {};
-    for (i = first; i < last; i += kWidth) {
-      const Lanes z = plain && i + kWidth <= n ? load(row + i) : entry(row, i, n, how, plain);
+    const std::size_t whole = plain && !kAll ? first + (last - first) / (2 * kWidth) * (2 * kWidth) : first;
+    for (i = first; i < whole; i += 2 * kWidth) {
+      // The next piece comes while this one is worked on; a prefetch past the end does nothing.
+      for (std::size_t j = 0; j < 2 * kWidth * sizeof(T); j += 64) {
+        __builtin_prefetch(reinterpret_cast<const char*>(row + i) + kPiece * sizeof(T) + j);
+      }
+      exponentials[0] += exponential(load(row + i) - max);
+      exponentials[1] += exponential(load(row + i + kWidth) - max);
+    }
+    for (; i < last; i += kWidth) {
+      const Lanes z = entry(row, i, n, how, plain);
       const Lanes e = exponential(z - max);
-      exponentials[i / kWidth % 2] += e;
+      exponentials[0] += e;
+      if (!kAll) continue;
       weighted += choose(e == 0.0f, Lanes{}, e * (z - max));
       if (i + kWidth <= n) {
         logits += z;
@@ -233,5 +243,6 @@ RowSums row_sums(const T* row, std::size_t n, const LogitTransform& how) {
   return sums;
 }
 
-constexpr SoftmaxKernels kKernels = {transform, add,  add_all, gradient, row_sums<float>,
-                                     row_sums<std::uint16_t>};
+constexpr SoftmaxKernels kKernels = {
+    transform, add, add_all, gradient, {row_sums<false, float>, row_sums<true, float>},
+    {row_sums<false, std::uint16_t>, row_sums<true, std::uint16_t>}};

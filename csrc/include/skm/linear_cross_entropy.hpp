@@ -12,7 +12,8 @@
 // for double, which is there to check gradients, everything is plain loops.
 //
 // Results depend on the instruction set in use (isa.hpp, matrix_unit.hpp), not on the number of threads. With
-// tiles, float32 counts as a sum of three bfloat16 numbers, exact to 24 bits; where x or weight holds numbers
+// tiles, float32 counts as a sum of three bfloat16 numbers, exact to 24 bits, in logits, and of two, 16 bits, in
+// the products that make gradients; where x or weight holds numbers
 // from 2^32 on, infinities or NaN, the work is done again in float32 proper. A logit of -inf is an impossible
 // entry; a NaN or +inf makes the token's results NaN.
 //
