@@ -166,9 +166,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         case = f"{row['tokens']} x {row['width']} x {row['vocabulary']} {row['dtype']}"
         for name, ratio in row["ratio"].items():
             if ratio > REQUIRED[name]:
-                failures.append(
-                    f"{case}: {name} takes {ratio:.2f} of {PEER[name]}, {REQUIRED[name]} allowed"
-                )
+                failures.append(f"{case}: {name} takes {ratio:.2f} of {PEER[name]}, {REQUIRED[name]} allowed")
         for name, share in row["extra_of_float32_logits"].items():
             if share > REQUIRED["memory"]:
                 failures.append(f"{case}: {name} takes {100 * share:.1f} % of the logits' memory")
@@ -206,9 +204,7 @@ def main() -> int:
     arguments = parser.parse_args()
     shapes = SHAPES if arguments.shape is None else [SHAPES[arguments.shape]]
     dtypes = DTYPES if arguments.dtype is None else [arguments.dtype]
-    summary = summarise(
-        [measure(shape, dtype, arguments.rounds) for shape in shapes for dtype in dtypes]
-    )
+    summary = summarise([measure(shape, dtype, arguments.rounds) for shape in shapes for dtype in dtypes])
     print_table(summary)
     if arguments.out:
         record = provenance() | {"torch": torch.__version__, "rounds": arguments.rounds} | summary

@@ -1,5 +1,5 @@
-// Cross-entropy from given logits: each row is read once from memory, a piece at a time that stays in the first
-// cache for its maximum and its exponentials.
+// Cross-entropy from given logits: each row is read once from memory, a piece at a time that stays in the
+// first cache for its maximum and its exponentials.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -20,10 +20,6 @@ inline double widened(float x) noexcept { return static_cast<double>(x); }
 inline double widened(std::uint16_t x) noexcept {
   return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16));
 }
-
-inline void put(double x, double* to) noexcept { *to = x; }
-inline void put(double x, float* to) noexcept { *to = static_cast<float>(x); }
-inline void put(double x, std::uint16_t* to) noexcept { narrow(static_cast<float>(x), to); }
 
 double transformed(double logit, const LossObjective& objective) noexcept {
   const double z = logit * objective.logit_scale;
@@ -51,7 +47,8 @@ LogitSums wide(const RowSums& sums) noexcept {
 LogitSums sums_of(const float* row, std::size_t n, const LossObjective& objective, bool all) noexcept {
   return wide(softmax_kernels().row_float[all](row, n, transform_of(objective, nullptr)));
 }
-LogitSums sums_of(const std::uint16_t* row, std::size_t n, const LossObjective& objective, bool all) noexcept {
+LogitSums sums_of(const std::uint16_t* row, std::size_t n, const LossObjective& objective,
+                  bool all) noexcept {
   return wide(softmax_kernels().row_bfloat16[all](row, n, transform_of(objective, nullptr)));
 }
 
@@ -71,12 +68,9 @@ std::int64_t largest(const T* row, std::size_t n, const LossObjective& objective
 }
 
 /// Gradient by row i of the logits. With no slope for the token it is zero even where logits are not finite.
-template <class T>
-void write_gradient(const GivenLogits<T>& given, const LossObjective& objective, const Upstream<T>& upstream,
-                    std::size_t i, T* gradient) noexcept {
-  const auto of = [i](const Wide<T>* values) {
-    return values == nullptr ? 0.0 : static_cast<double>(values[i]);
-  };
+void write_gradient(const GivenLogits<double>& given, const LossObjective& objective,
+                    const Upstream<double>& upstream, std::size_t i, double* gradient) noexcept {
+  const auto of = [i](const double* values) { return values == nullptr ? 0.0 : values[i]; };
   const bool ignored = given.target[i] == objective.ignore_index;
   const double up = ignored ? 0.0 : of(upstream.loss);
   const double log_sum_exp = of(upstream.log_sum_exp_found);
@@ -85,14 +79,14 @@ void write_gradient(const GivenLogits<T>& given, const LossObjective& objective,
   if (up != 0.0) on_probability += up * (1.0 + 2.0 * objective.z_loss * log_sum_exp);
   const double everywhere = up * objective.label_smoothing / static_cast<double>(given.vocabulary);
   const bool none = up == 0.0 && on_probability == 0.0 && on_entropy == 0.0;
-  const T* row = given.logits + i * given.vocabulary;
-  T* out = gradient + i * given.vocabulary;
+  const double* row = given.logits + i * given.vocabulary;
+  double* out = gradient + i * given.vocabulary;
   for (std::size_t j = 0; j < given.vocabulary; ++j) {
     if (none) {
-      out[j] = T{};
+      out[j] = 0.0;
       continue;
     }
-    const double z = transformed(widened(row[j]), objective);
+    const double z = transformed(row[j], objective);
     const double p = std::exp(z - log_sum_exp);
     double g = p * on_probability - everywhere;
     if (p != 0.0) g += on_entropy * p * (log_sum_exp - z - of(upstream.entropy_found));
@@ -101,7 +95,7 @@ void write_gradient(const GivenLogits<T>& given, const LossObjective& objective,
     }
     double slope = objective.logit_scale;
     if (objective.softcap != 0.0) slope *= 1.0 - (z / objective.softcap) * (z / objective.softcap);
-    put(g * slope, out + j);
+    out[j] = g * slope;
   }
 }
 

@@ -1,5 +1,5 @@
-// What the forward and the backward pass of the linear cross-entropy share: which kernels run, how large blocks
-// are, aligned memory, conversions.
+// What the forward and the backward pass of the linear cross-entropy share: which kernels run, how large
+// blocks are, aligned memory, conversions.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,9 @@ inline constexpr std::size_t kTileRows = 96;
 /// Of weight rows as packed that should stay in the second cache while all tokens pass by.
 inline constexpr std::size_t kBlockBytes = std::size_t{768} << 10;
 
-inline std::size_t rounded_up(std::size_t n, std::size_t unit) noexcept { return (n + unit - 1) / unit * unit; }
+inline std::size_t rounded_up(std::size_t n, std::size_t unit) noexcept {
+  return (n + unit - 1) / unit * unit;
+}
 
 /// Memory aligned to pages, not initialised.
 template <class T>
@@ -39,7 +41,8 @@ class Aligned {
       : data_(static_cast<T*>(::operator new(std::max<std::size_t>(count, 1) * sizeof(T), kAlignment))) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     // Panels are read in strides of pages: fewer, larger ones. Refusal costs speed alone.
-    if (count * sizeof(T) >= kHugePage) madvise(data_.get(), count * sizeof(T) / kHugePage * kHugePage, MADV_HUGEPAGE);
+    if (count * sizeof(T) >= kHugePage)
+      madvise(data_.get(), count * sizeof(T) / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   }
   T* get() const noexcept { return data_.get(); }
@@ -98,7 +101,8 @@ const PackKernels<T>& pack_kernels(const PanelKernels& kernels) noexcept {
 }
 
 /// Weight rows that are packed at a time.
-inline std::size_t block_rows(const PanelKernels& kernels, std::size_t depth, std::size_t vocabulary) noexcept {
+inline std::size_t block_rows(const PanelKernels& kernels, std::size_t depth,
+                              std::size_t vocabulary) noexcept {
   const std::size_t fit = kBlockBytes / (depth * kernels.element_bytes) / kTileRows * kTileRows;
   return std::min(std::clamp<std::size_t>(fit, kTileRows, 10 * kTileRows), rounded_up(vocabulary, kTileRows));
 }

@@ -32,10 +32,10 @@ class ForwardPass {
         segment_rows_(rounded_up(
             std::max((head.vocabulary + kMaxSegments - 1) / kMaxSegments, kMinSegmentRows), block_rows_)),
         segments_((head.vocabulary + segment_rows_ - 1) / segment_rows_),
-        chunk_(std::clamp<std::size_t>(kTokenBytes / (depth_ * panels_.element_bytes) / kLanes * kLanes, kLanes,
-                                       rounded_up(head.tokens, kLanes))),
-        threads_(static_cast<unsigned>(std::min<std::size_t>(std::max(threads, 1u),
-                                                             std::max(segments_, chunk_ / kLanes)))),
+        chunk_(std::clamp<std::size_t>(kTokenBytes / (depth_ * panels_.element_bytes) / kLanes * kLanes,
+                                       kLanes, rounded_up(head.tokens, kLanes))),
+        threads_(static_cast<unsigned>(
+            std::min<std::size_t>(std::max(threads, 1u), std::max(segments_, chunk_ / kLanes)))),
         tokens_(chunk_ * depth_ * panels_.element_bytes),
         rows_(threads_ * block_rows_ * depth_ * panels_.element_bytes),
         tiles_(threads_ * kTileRows * kLanes),
@@ -96,8 +96,8 @@ class ForwardPass {
     }
   }
 
-  void fold_block(std::size_t segment, std::size_t row, std::size_t rows, std::size_t first, std::size_t count,
-                  unsigned worker) noexcept {
+  void fold_block(std::size_t segment, std::size_t row, std::size_t rows, std::size_t first,
+                  std::size_t count, unsigned worker) noexcept {
     char* panel = rows_.get() + worker * panel_bytes(block_rows_);
     note(pack_kernels<T>(panels_).rows(head_.weight + row * head_.width, head_.width, rows, head_.width,
                                        {panel, depth_, 0}));
@@ -176,12 +176,12 @@ class ForwardPass {
   const std::size_t depth_, block_rows_, segment_rows_, segments_;
   const std::size_t chunk_;  // tokens at a time, a multiple of kLanes
   const unsigned threads_;
-  Aligned<char> tokens_;          // lanes panels of the chunk
-  Aligned<char> rows_;            // a rows panel for each thread
-  Aligned<float> tiles_;          // a tile of logits for each thread
-  Aligned<TokenSums> sums_;       // (segment, block of lanes)
-  Aligned<float> wanted_;         // the targets' logits
-  Aligned<std::int64_t> best_;    // (segment, token), if wanted
+  Aligned<char> tokens_;        // lanes panels of the chunk
+  Aligned<char> rows_;          // a rows panel for each thread
+  Aligned<float> tiles_;        // a tile of logits for each thread
+  Aligned<TokenSums> sums_;     // (segment, block of lanes)
+  Aligned<float> wanted_;       // the targets' logits
+  Aligned<std::int64_t> best_;  // (segment, token), if wanted
   std::atomic<std::uint32_t> largest_{0};
 };
 

@@ -147,7 +147,8 @@ class BackwardPass {
     const std::size_t rows = std::min(kTileRows, here_ - at);
     note(pack().rows(weight, head_.width, rows, head_.width, {rows_.get() + bytes(at, depth_), depth_, 0}));
     if (gradients_.x != nullptr) {
-      slope_pack().rows_transposed(weight, head_.width, head_.width, rows, {columns_.get(), block_depth_, at});
+      slope_pack().rows_transposed(weight, head_.width, head_.width, rows,
+                                   {columns_.get(), block_depth_, at});
     }
   }
 
@@ -167,15 +168,17 @@ class BackwardPass {
     const std::size_t tokens = std::min(kLanes, count_ - token);
     set_slopes(head_, objective_, upstream_, first_ + token, tokens, slopes);
     float* tile = tiles_.get() + worker * kTileRows * kLanes;
-    char* lanes = slope_lanes_.get() + (gradients_.x == nullptr ? 0 : worker * slope_bytes(kLanes, block_rows_));
+    char* lanes =
+        slope_lanes_.get() + (gradients_.x == nullptr ? 0 : worker * slope_bytes(kLanes, block_rows_));
     for (std::size_t at = 0; at < here_; at += kTileRows) {
       const std::size_t rows = std::min(kTileRows, here_ - at);
       panels_.product(rows_.get() + bytes(at, depth_), tokens_.get() + bytes(token, depth_),
                       rounded_up(rows, panels_.row_unit), depth_, tile, kLanes, false);
       make_slopes(tile, at, rows, token, tokens, slopes);
       if (gradients_.weight != nullptr) {
-        slope_panels_.from_float.rows(tile, kLanes, rows, kLanes,
-                                {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token});
+        slope_panels_.from_float.rows(
+            tile, kLanes, rows, kLanes,
+            {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token});
       }
       if (gradients_.x != nullptr) {
         slope_panels_.from_float.lanes(tile, kLanes, kLanes, rows, {lanes, block_depth_, at});
@@ -183,7 +186,7 @@ class BackwardPass {
     }
     if (gradients_.x != nullptr) {
       slope_panels_.product(columns_.get(), lanes, width_rows_, block_depth_,
-                      by_x_.get() + (first_ + token) * width_rows_, kLanes, row_ != 0);
+                            by_x_.get() + (first_ + token) * width_rows_, kLanes, row_ != 0);
     }
   }
 
@@ -233,8 +236,9 @@ class BackwardPass {
     const bool one = head_.tokens <= chunk_;
     float* sum = one ? tiles_.get() + worker * kTileRows * kLanes
                      : by_weight_.get() + (column / kLanes * block_rows_ + at) * kLanes;
-    slope_panels_.product(slope_rows_.get() + slope_bytes(at, chunk_depth_), token_lanes_.get() + slope_bytes(column, chunk_depth_),
-                    rounded_up(rows, panels_.row_unit), chunk_depth_, sum, kLanes, first_ != 0);
+    slope_panels_.product(slope_rows_.get() + slope_bytes(at, chunk_depth_),
+                          token_lanes_.get() + slope_bytes(column, chunk_depth_),
+                          rounded_up(rows, panels_.row_unit), chunk_depth_, sum, kLanes, first_ != 0);
     if (first_ + count_ < head_.tokens) return;
     for (std::size_t i = 0; i < rows; ++i) {
       T* out = gradients_.weight + (row_ + at + i) * head_.width + column;
@@ -270,7 +274,7 @@ class BackwardPass {
   const LossObjective& objective_;
   const Upstream<T>& upstream_;
   const HeadGradients<T>& gradients_;
-  const bool add_;  // to gradients by weight and bias that are there
+  const bool add_;                    // to gradients by weight and bias that are there
   const PanelKernels& panels_;        // for logits
   const PanelKernels& slope_panels_;  // for products with G
   const SoftmaxKernels& softmax_ = softmax_kernels();

@@ -1,4 +1,5 @@
-// Linear cross-entropy in double, to check gradients with: one row of logits at a time, plain loops, one thread.
+// Linear cross-entropy in double, to check gradients with: one row of logits at a time, plain loops, one
+// thread.
 #include <algorithm>
 #include <vector>
 
@@ -28,11 +29,11 @@ void linear_cross_entropy(const LinearHead<double>& head, const LossObjective& o
   std::vector<double> logits(head.vocabulary);
   for (std::size_t i = 0; i < head.tokens; ++i) {
     make_logits(head, i, logits);
-    cross_entropy<double>({logits.data(), head.target + i, 1, head.vocabulary}, objective,
-                          {losses.loss + i, losses.log_sum_exp + i,
-                           losses.entropy == nullptr ? nullptr : losses.entropy + i,
-                           losses.argmax == nullptr ? nullptr : losses.argmax + i},
-                          1);
+    cross_entropy<double>(
+        {logits.data(), head.target + i, 1, head.vocabulary}, objective,
+        {losses.loss + i, losses.log_sum_exp + i, losses.entropy == nullptr ? nullptr : losses.entropy + i,
+         losses.argmax == nullptr ? nullptr : losses.argmax + i},
+        1);
   }
 }
 
@@ -55,7 +56,8 @@ void linear_cross_entropy_backward(const LinearHead<double>& head, const LossObj
         slopes.data(), 1);
     for (std::size_t v = 0; v < head.vocabulary; ++v) {
       for (std::size_t k = 0; k < head.width; ++k) {
-        if (gradients.x != nullptr) gradients.x[i * head.width + k] += slopes[v] * head.weight[v * head.width + k];
+        if (gradients.x != nullptr)
+          gradients.x[i * head.width + k] += slopes[v] * head.weight[v * head.width + k];
         if (gradients.weight != nullptr) {
           gradients.weight[v * head.width + k] += slopes[v] * head.x[i * head.width + k];
         }

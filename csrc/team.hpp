@@ -1,5 +1,5 @@
-// Threads that stay for several rounds of numbered tasks. Which thread does a task is left to chance, so tasks
-// of one round must not touch the same things.
+// Threads that stay for several rounds of numbered tasks. Which thread does a task is left to chance, so
+// tasks of one round must not touch the same things.
 #pragma once
 
 #include <atomic>
@@ -36,8 +36,8 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  /// Calls body(task, worker) for every task below `count`, workers numbered from 0 (the caller's). `body` must
-  /// not throw.
+  /// Calls body(task, worker) for every task below `count`, workers numbered from 0 (the caller's). `body`
+  /// must not throw.
   template <class Body>
   void run(std::size_t count, Body&& body) {
     count_ = count;

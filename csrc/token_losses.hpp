@@ -19,8 +19,8 @@ struct LogitSums {
 
   void merge(const LogitSums& other) noexcept {
     const double top = std::fmax(max, other.max);
-    weighted = fallen(max - top, exponential, weighted) +
-               fallen(other.max - top, other.exponential, other.weighted);
+    weighted =
+        fallen(max - top, exponential, weighted) + fallen(other.max - top, other.exponential, other.weighted);
     exponential = exponential * std::exp(max - top) + other.exponential * std::exp(other.max - top);
     logit += other.logit;
     max = top;

@@ -25,7 +25,8 @@ bool has_dot() noexcept {
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 5 & 1) != 0;  // AVX512_BF16
 }
 
-// The tile registers' 8 KiB are switched on per process, on demand: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA).
+// The tile registers' 8 KiB are switched on per process, on demand: arch_prctl(ARCH_REQ_XCOMP_PERM,
+// XTILEDATA).
 bool may_use_tiles() noexcept {
 #if defined(__linux__)
   return syscall(SYS_arch_prctl, 0x1023, 18) == 0;

@@ -42,8 +42,8 @@ struct AlongDepth {
         const __m256i low = _mm512_castsi512_si256(halves);
         const __m256i top = _mm512_extracti64x4_epi64(halves, 1);
         a = _mm512_sub_ps(a, float_of(_mm512_slli_epi32(_mm512_cvtepu16_epi32(low), 16)));
-        b = _mm512_sub_ps(b, float_of(_mm512_and_si512(
-                                 _mm512_slli_epi32(_mm512_cvtepu16_epi32(top), 16), high)));
+        b = _mm512_sub_ps(
+            b, float_of(_mm512_and_si512(_mm512_slli_epi32(_mm512_cvtepu16_epi32(top), 16), high)));
       }
     }
   }
@@ -91,8 +91,7 @@ struct AcrossDepth {
       const __mmask16 odd = first16(2 * p + 1 < depth ? count : 0);
       const __m256i a = _mm256_maskz_loadu_epi16(even, m + (2 * p < depth ? 2 * p : 0) * stride);
       const __m256i b = _mm256_maskz_loadu_epi16(odd, m + (2 * p + 1 < depth ? 2 * p + 1 : 0) * stride);
-      v[0][p] =
-          _mm512_or_si512(_mm512_cvtepu16_epi32(a), _mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16));
+      v[0][p] = _mm512_or_si512(_mm512_cvtepu16_epi32(a), _mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16));
     }
   }
 };

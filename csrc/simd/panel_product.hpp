@@ -34,7 +34,7 @@ struct PackKernels {
 
 struct PanelKernels {
   std::size_t row_unit;
-  std::size_t element_bytes;       // of a packed element
+  std::size_t element_bytes;        // of a packed element
   std::uint32_t largest_magnitude;  // bits of the magnitude from which on results are wrong; 0 for none
   PackKernels<float> from_float;
   PackKernels<std::uint16_t> from_bfloat16;  // may be null where the kernel is for float alone

@@ -47,8 +47,8 @@ inline void load_lanes(const char* b, std::size_t block, std::size_t term) {
   _tile_loadd(7, b + block + term * kTileBytes, 64);
 }
 
-// Of the nine products of three terms, the six that reach 2^-24 of the largest; the others are below 2^-26. Of
-// the four of two terms, the three above 2^-18.
+// Of the nine products of three terms, the six that reach 2^-24 of the largest; the others are below 2^-26.
+// Of the four of two terms, the three above 2^-18.
 template <int kTerms>
 inline void multiply_step(const char* a, const char* b, std::size_t block) {
   if (kTerms == 1) {
@@ -119,14 +119,13 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
 }
 
 constexpr PanelKernels kRounded = {
-    kRowUnit, 2,  0, pack_kernels<1, float>(), pack_kernels<1, std::uint16_t>(), product<1>, begin,
-    end};
+    kRowUnit, 2, 0, pack_kernels<1, float>(), pack_kernels<1, std::uint16_t>(), product<1>, begin, end};
 
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
-constexpr PanelKernels kPairs = {
-    kRowUnit, 4, 0x4F800000, pack_kernels<2, float>(), {}, product<2>, begin, end};
-constexpr PanelKernels kSplit = {
-    kRowUnit, 6, 0x4F800000, pack_kernels<3, float>(), {}, product<3>, begin, end};
+constexpr PanelKernels kPairs = {kRowUnit, 4,          0x4F800000, pack_kernels<2, float>(),
+                                 {},       product<2>, begin,      end};
+constexpr PanelKernels kSplit = {kRowUnit, 6,          0x4F800000, pack_kernels<3, float>(),
+                                 {},       product<3>, begin,      end};
 
 }  // namespace
 

@@ -19,7 +19,7 @@ struct LogitTransform {
 
 /// What is known of the logits z seen so far, per token.
 struct alignas(64) TokenSums {
-  float max[kLanes];        // -FLT_MAX at first, so that differences with it are never NaN
+  float max[kLanes];           // -FLT_MAX at first, so that differences with it are never NaN
   double exponential[kLanes];  // sum of exp(z - max)
   double weighted[kLanes];     // sum of exp(z - max) (z - max), terms of exp = 0 left out
   double logit[kLanes];        // sum of z
@@ -47,7 +47,8 @@ struct SoftmaxKernels {
   void (*add_all)(const float* z, std::size_t rows, TokenSums& sums);
   /// Products in, gradients by them out (through the transform), for `rows` rows.
   void (*gradient)(float* z, std::size_t rows, const LogitTransform& how, const TokenSlopes& slopes);
-  /// Sums of one row of n given logits, transformed on the way (bias apart): [0] max and exponential, [1] all.
+  /// Sums of one row of n given logits, transformed on the way (bias apart): [0] max and exponential, [1]
+  /// all.
   RowSums (*row_float[2])(const float* row, std::size_t n, const LogitTransform& how);
   RowSums (*row_bfloat16[2])(const std::uint16_t* row, std::size_t n, const LogitTransform& how);
 };

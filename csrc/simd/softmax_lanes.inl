@@ -243,6 +243,9 @@ RowSums row_sums(const T* row, std::size_t n, const LogitTransform& how) {
   return sums;
 }
 
-constexpr SoftmaxKernels kKernels = {
-    transform, add, add_all, gradient, {row_sums<false, float>, row_sums<true, float>},
-    {row_sums<false, std::uint16_t>, row_sums<true, std::uint16_t>}};
+constexpr SoftmaxKernels kKernels = {transform,
+                                     add,
+                                     add_all,
+                                     gradient,
+                                     {row_sums<false, float>, row_sums<true, float>},
+                                     {row_sums<false, std::uint16_t>, row_sums<true, std::uint16_t>}};

@@ -1,7 +1,7 @@
 """Cross-entropy of a language-model head on the CPU, for torch tensors: the C++ core.
 
-The functions are those of ``skmfast.kernels``; tensors share memory with what the core reads and writes. Needs
-the extra ``skmfast[torch]``.
+The functions are those of ``skmfast.kernels``; tensors share memory with what the core reads and writes.
+Needs the extra ``skmfast[torch]``.
 """
 
 from __future__ import annotations

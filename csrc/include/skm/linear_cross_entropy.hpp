@@ -1,5 +1,5 @@
-// Cross-entropy of a language-model head, softmax(x weight^T + bias), without the logits ever lying in memory:
-// tiles of them are made, folded into running sums and forgotten.
+// Cross-entropy of a language-model head, softmax(x weight^T + bias), without the logits ever lying in
+// memory: tiles of them are made, folded into running sums and forgotten.
 //
 // The loss of token i with target t among V is, in nats, with z the transformed logits of its row and L their
 // log-sum-exp,
@@ -7,15 +7,15 @@
 //   (1 - label_smoothing) (L - z[t]) + label_smoothing (L - mean(z)) + z_loss L^2,
 //   z = softcap tanh(logit_scale (x w + bias) / softcap),
 //
-// and 0 where the target is ignored. T is float, std::uint16_t for the upper halves of floats (bfloat16, taken
-// as exact), or double. Products are summed in float32, sums over the vocabulary in double beyond 96 terms;
-// for double, which is there to check gradients, everything is plain loops.
+// and 0 where the target is ignored. T is float, std::uint16_t for the upper halves of floats (bfloat16,
+// taken as exact), or double. Products are summed in float32, sums over the vocabulary in double beyond 96
+// terms; for double, which is there to check gradients, everything is plain loops.
 //
 // Results depend on the instruction set in use (isa.hpp, matrix_unit.hpp), not on the number of threads. With
-// tiles, float32 counts as a sum of three bfloat16 numbers, exact to 24 bits, in logits, and of two, 16 bits, in
-// the products that make gradients; where x or weight holds numbers
-// from 2^32 on, infinities or NaN, the work is done again in float32 proper. A logit of -inf is an impossible
-// entry; a NaN or +inf makes the token's results NaN.
+// tiles, float32 counts as a sum of three bfloat16 numbers, exact to 24 bits, in logits, and of two, 16 bits,
+// in the products that make gradients; where x or weight holds numbers from 2^32 on, infinities or NaN, the
+// work is done again in float32 proper. A logit of -inf is an impossible entry; a NaN or +inf makes the
+// token's results NaN.
 //
 // Nothing throws but std::bad_alloc. Targets must have been checked (first_wrong_target).
 #pragma once
@@ -57,8 +57,8 @@ struct GivenLogits {
   std::size_t tokens, vocabulary;
 };
 
-/// Per token. Entropy (of the predicted distribution, in nats) and argmax (the lowest of several) are computed
-/// only where they are not null.
+/// Per token. Entropy (of the predicted distribution, in nats) and argmax (the lowest of several) are
+/// computed only where they are not null.
 template <class T>
 struct TokenLosses {
   Wide<T>* loss;
