@@ -1,9 +1,10 @@
 """Speed and memory of a language-model head's loss on the CPU, beside torch.
 
-``pytest bench/bench_head.py`` runs single cases under pytest-benchmark. ``python bench/bench_head.py --out FILE``
-compares all of them on one thread (thread CPU time, peers by turns in the same rounds, least of them), checks
-the required ratios and the memory taken, and writes a record. Peers: the matrix product of the same shape alone
-(torch.mm, the faster of a new result and of a given one), torch eager forward, and forward with backward.
+``pytest bench/bench_head.py`` runs single cases under pytest-benchmark. ``python bench/bench_head.py --out
+FILE`` compares all of them on one thread (thread CPU time, peers by turns in the same rounds, least of them),
+checks the required ratios and the memory taken, and writes a record. Peers: the matrix product of the same
+shape alone (torch.mm, the faster of a new result and of a given one), torch eager forward, and forward with
+backward.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from provenance import provenance
+
 from skmfast.head import _linear_cross_entropy as head
 
 torch = pytest.importorskip("torch")
@@ -181,7 +182,8 @@ def print_table(summary: dict[str, Any]) -> None:
             f"{row['tokens']:5} x {row['width']:4} x {row['vocabulary']:6} {row['dtype']:9}"
             f" mm {ms['torch.mm']:7.1f} forward {ms['forward']:7.1f} ({ratio['forward']:.2f})"
             f" eager step {ms['torch eager step']:7.1f} step {ms['step']:7.1f} ({ratio['step']:.2f})"
-            f" eager logits {ms['torch eager logits']:6.1f} logits {ms['logits']:6.1f} ({ratio['logits']:.2f})"
+            f" eager logits {ms['torch eager logits']:6.1f}"
+            f" logits {ms['logits']:6.1f} ({ratio['logits']:.2f})"
             f" extra {100 * extra['forward']:.1f} % {100 * extra['step']:.1f} %"
         )
 

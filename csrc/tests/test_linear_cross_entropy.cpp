@@ -1,5 +1,5 @@
-// Linear cross-entropy: panel kernels of every instruction set against plain sums, losses and gradients against
-// double, threads.
+// Linear cross-entropy: panel kernels of every instruction set against plain sums, losses and gradients
+// against double, threads.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -36,7 +36,8 @@ std::vector<Kernel> kernels_here() {
 #if defined(__x86_64__)
   const skm::Isa isa = skm::active_isa();
   const skm::MatrixUnit unit = skm::active_matrix_unit();
-  if (isa >= skm::Isa::avx2 && skm::has_fused_multiply_add()) all.push_back({&skm::panel_kernels_avx2(), 1e-6});
+  if (isa >= skm::Isa::avx2 && skm::has_fused_multiply_add())
+    all.push_back({&skm::panel_kernels_avx2(), 1e-6});
   if (isa >= skm::Isa::avx512) all.push_back({&skm::panel_kernels_avx512(), 1e-6});
   if (unit >= skm::MatrixUnit::dot) all.push_back({&skm::panel_kernels_avx512bf16(), 8e-3});
   if (unit >= skm::MatrixUnit::tile) {
@@ -126,7 +127,8 @@ struct Problem {
     for (T& value : x) skm::narrow(normal(random), &value);
     const float spread = 2.0f / std::sqrt(static_cast<float>(width));
     for (T& value : weight) skm::narrow(spread * normal(random), &value);
-    for (std::int64_t& t : target) t = random() % 8 == 0 ? -100 : static_cast<std::int64_t>(random() % vocabulary);
+    for (std::int64_t& t : target)
+      t = random() % 8 == 0 ? -100 : static_cast<std::int64_t>(random() % vocabulary);
     head = {x.data(), weight.data(), nullptr, target.data(), tokens, width, vocabulary};
   }
 };
