@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,23 +108,15 @@ def seconds_of(call: Callable[[], Any]) -> float:
 
 def extra_bytes(call: Callable[[], Any], results: int) -> int:
     """Most memory that a call takes at once beyond its results, by the system's count of resident pages."""
-    page, most, done = 4096, [0], threading.Event()
 
-    def resident() -> int:
-        return page * int(Path("/proc/self/statm").read_text().split()[1])
+    def status(key: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))
 
-    def watch() -> None:
-        while not done.is_set():
-            most[0] = max(most[0], resident())
-            time.sleep(0.0005)
-
-    before = resident()
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = status("VmRSS")
     call()
-    done.set()
-    watcher.join()
-    return most[0] - before - results
+    return status("VmHWM") - before - results
 
 
 def measure(shape: tuple[int, int, int], dtype: str, rounds: int) -> dict[str, Any]:
