@@ -1,0 +1,62 @@
+// Products of packed matrices: C[i][j] (+)= sum over k of A[i][k] B[k][j], j over 32 lanes at a time.
+//
+// A is packed as a panel of rows, B as one of lanes; what a panel looks like inside is the kernel's own
+// affair. Rows are padded to `row_unit`, lanes to 32, the depth (k) to 32; padding is zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skm {
+
+inline constexpr std::size_t kLanes = 32;
+inline constexpr std::size_t kDepthUnit = 32;
+
+/// Where a packed part goes: into a panel of padded depth `panel_depth`, from `first_depth` on (a multiple of
+/// kDepthUnit).
+struct PanelPlace {
+  void* panel;
+  std::size_t panel_depth;
+  std::size_t first_depth;
+};
+
+/// Packs a part `count` x `depth` of a matrix m with rows `stride` elements apart. All return the bits of
+/// the largest magnitude seen, where that matters to the kernel, else 0.
+template <class T>
+struct PackKernels {
+  using Pack = std::uint32_t (*)(const T* m, std::size_t stride, std::size_t count, std::size_t depth,
+                                 PanelPlace place);
+  Pack rows;              // A[i][k] = m[i][k]
+  Pack rows_transposed;   // A[i][k] = m[k][i]
+  Pack lanes;             // B[k][j] = m[k][j]
+  Pack lanes_transposed;  // B[k][j] = m[j][k]
+};
+
+struct PanelKernels {
+  std::size_t row_unit;
+  std::size_t element_bytes;        // of a packed element
+  std::uint32_t largest_magnitude;  // bits of the magnitude from which on results are wrong; 0 for none
+  PackKernels<float> from_float;
+  PackKernels<std::uint16_t> from_bfloat16;  // may be null where the kernel is for float alone
+  /// rows is a multiple of row_unit, depth of kDepthUnit; rows of c are `stride` floats apart.
+  void (*product)(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth,
+                  float* c, std::size_t stride, bool add);
+  /// Around all products of one thread.
+  void (*begin)();
+  void (*end)();
+};
+
+/// Panels of float32 and multiply-adds in float32.
+const PanelKernels& panel_kernels_baseline() noexcept;
+const PanelKernels& panel_kernels_avx2() noexcept;
+const PanelKernels& panel_kernels_avx512() noexcept;
+/// Panels of bfloat16 and dot products of pairs.
+const PanelKernels& panel_kernels_avx512bf16() noexcept;
+/// Panels of bfloat16 tiles: float32 is rounded.
+const PanelKernels& panel_kernels_amx() noexcept;
+/// Panels of two bfloat16 tiles for each of float32: 16 bits.
+const PanelKernels& panel_kernels_amx_pairs() noexcept;
+/// Panels of three bfloat16 tiles for each of float32, exact to its 24 bits.
+const PanelKernels& panel_kernels_amx_split() noexcept;
+
+}  // namespace skm

@@ -1,0 +1,15 @@
+// Softmax over lanes, compiled for AVX2.
+#include "softmax_lanes.hpp"
+
+namespace skm {
+namespace {
+
+#include "softmax_plain.inl"
+// The vectors and their exponential come first.
+#include "softmax_lanes.inl"
+
+}  // namespace
+
+const SoftmaxKernels& softmax_kernels_avx2() noexcept { return kKernels; }
+
+}  // namespace skm
