@@ -6,9 +6,26 @@
 namespace skm {
 namespace {
 
-/// Uniform on [0, 1), a multiple of 2^-52: what every instruction set makes from bits in two steps.
-inline double unit_52(std::uint64_t bits) noexcept {
-  return __builtin_bit_cast(double, (bits >> 12) | 0x3FF0000000000000u) - 1.0;
+__extension__ typedef unsigned __int128 uint128;
+
+inline std::uint32_t word(std::uint64_t key, std::uint64_t t, std::uint64_t attempt) noexcept {
+  return static_cast<std::uint32_t>(random_block(key, t / 4, attempt).half[t / 2 % 2] >> t % 2 * 32);
+}
+
+/// Where customer t's point lies: the piece, and how far into it.
+struct Point {
+  std::uint64_t piece, fraction;
+};
+
+inline Point point_of(const SeatingLine& line, std::uint64_t t) noexcept {
+  const std::uint64_t span = t + line.whole;
+  for (std::uint64_t attempt = 0;; attempt += 2) {
+    const std::uint64_t u =
+        std::uint64_t{word(line.key, t, attempt)} << 32 | word(line.key, t, attempt + 1);
+    const uint128 point = static_cast<uint128>(u) * span;
+    if (static_cast<std::uint64_t>((point + line.cut) >> 64) < span)
+      return {static_cast<std::uint64_t>(point >> 64), static_cast<std::uint64_t>(point)};
+  }
 }
 
 inline std::uint32_t place_at(const SeatingLine& line, std::uint64_t i) noexcept {
@@ -17,25 +34,11 @@ inline std::uint32_t place_at(const SeatingLine& line, std::uint64_t i) noexcept
   return line.places[line.num_blocks + line.num_runs + (i - line.run_end)];
 }
 
-inline std::uint32_t choice(const SeatingLine& line, std::uint64_t t, std::uint64_t bits) noexcept {
-  const double point = unit_52(bits) * (static_cast<double>(t) + line.concentration);
-  const auto i = static_cast<std::uint64_t>(point);
-  if (i < line.founders) return place_at(line, i);
-  const bool coin = point - static_cast<double>(i) >= line.joins;
-  const bool earlier = i < line.start - 1;
-  if (earlier && !coin) return static_cast<std::uint32_t>(i - line.founders + 1);
-  const std::uint64_t offset = i - (line.start - 1);  // huge for an earlier founder: a new table
-  const auto low = static_cast<std::uint32_t>(offset < kOffsetMask ? offset : kOffsetMask);
-  return kPending | (coin ? kCoin : 0) | low;
-}
-
 std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                    std::uint32_t* pending) {
   std::size_t count = 0;
-  RandomBlock block = random_block(line.key, begin / 2);
   for (std::uint64_t t = begin; t < end; ++t) {
-    if (t % 2 == 0) block = random_block(line.key, t / 2);
-    const std::uint32_t found = choice(line, t, block.half[t % 2]);
+    const std::uint32_t found = restaurant_choice(line, t);
     choices[t - begin] = found;
     pending[count] = static_cast<std::uint32_t>(t - line.start);
     count += found >> 31;
@@ -46,6 +49,18 @@ std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t e
 constexpr RestaurantKernels kKernels = {choose, 1};
 
 }  // namespace
+
+std::uint32_t restaurant_choice(const SeatingLine& line, std::uint64_t t) noexcept {
+  const Point point = point_of(line, t);
+  const std::uint64_t i = point.piece;
+  if (i < line.founders) return place_at(line, i);
+  const bool coin = point.fraction >= line.joins;
+  const bool earlier = i < line.start - 1;
+  if (earlier && !coin) return static_cast<std::uint32_t>(i - line.founders + 1);
+  const std::uint64_t offset = i - (line.start - 1);  // huge for an earlier founder: a new table
+  const auto low = static_cast<std::uint32_t>(offset < kOffsetMask ? offset : kOffsetMask);
+  return kPending | (coin ? kCoin : 0) | low;
+}
 
 const RestaurantKernels& restaurant_kernels_baseline() noexcept { return kKernels; }
 

@@ -80,7 +80,7 @@ class Restaurant {
   // A call.
   template <class Body>
   void attempt(Body&& body) noexcept;
-  void plan(std::uint64_t left, std::size_t parts);
+  void plan(std::span<std::uint32_t> labels, std::size_t parts);
   void seat_all(const TeamMember& member, std::span<std::uint32_t> labels) noexcept;
 
   double discount_, concentration_;
@@ -90,7 +90,10 @@ class Restaurant {
   std::vector<std::uint64_t> frozen_;  // customers at each table at start_
   std::unique_ptr<Line> line_;
   std::vector<Tally> tallies_;         // of the epoch's customers, one for each thread
-  BigBuffer<std::uint32_t> recent_;    // labels of the epoch's customers
+  // Labels of the epoch's customers: where the caller wants them if the epoch began in this call, else in
+  // recent_, where the end of a call leaves those of an epoch that goes on.
+  std::uint32_t* seats_ = nullptr;
+  BigBuffer<std::uint32_t> recent_;
   BigBuffer<std::uint32_t> founders_;  // offset of who founded table frozen_.size() + i
   BigBuffer<std::uint32_t> pending_;   // offsets of customers whose choice waits for others of the step
   BigBuffer<std::uint32_t> outcomes_;  // and what founder_or_label found for them
