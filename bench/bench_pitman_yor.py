@@ -219,17 +219,17 @@ def print_table(summary: dict[str, Any], out: Any = sys.stdout) -> None:
 
 @pytest.mark.parametrize("discount", DISCOUNTS)
 @pytest.mark.parametrize("name", ["numba, its generator", "numba, splitmix64", "skmfast, 1 thread"])
-def bench_labels(benchmark: Any, discount: float, name: str) -> None:
+def test_labels(benchmark: Any, discount: float, name: str) -> None:
     pytest.importorskip("numba")
     benchmark(label_cases(100_000)[discount, name])
 
 
 @pytest.mark.parametrize(("what", "name"), list(draw_cases(1)))
-def bench_draws(benchmark: Any, what: str, name: str) -> None:
+def test_draws(benchmark: Any, what: str, name: str) -> None:
     benchmark(draw_cases(10_000)[what, name])
 
 
-def bench_sizes(benchmark: Any) -> None:
+def test_sizes(benchmark: Any) -> None:
     benchmark(samplers.table_sizes, 10**8, 0.5, 1.0, seed=1)
 
 

@@ -22,9 +22,7 @@ constexpr unsigned kRunsPerBlockLog2 = 5;
 constexpr std::uint64_t kChunk = 2048;         // customers that one thread keeps in the first-level cache
 constexpr std::uint64_t kTeamGrain = 1 << 16;  // customers that pay for a thread
 constexpr std::size_t kTableGrain = 1 << 14;   // tables that pay for a thread
-
-constexpr std::size_t kAhead = 16;  // labels fetched ahead of their use
-constexpr std::size_t kSpare = 4;   // places that may be overwritten beyond those that count
+constexpr std::size_t kSpare = 4;              // places that may be overwritten beyond those that count
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -60,16 +58,37 @@ struct Restaurant::Tally {
   static constexpr std::uint32_t kCopies = 4;
   static constexpr std::uint32_t kShift = (kCopies - 1) * kHot;
 
-  std::vector<std::uint32_t> counters;
+  static constexpr std::uint32_t kCold = 1 << 14;
+  static constexpr std::uint64_t kHugePage = 1 << 19;  // counters of one
+
+  BigBuffer<std::uint32_t> counters;
 
   void reserve(std::uint64_t tables) {
-    if (counters.size() < kShift + tables) counters.resize(kShift + tables + tables / 2 + kHot);
+    const std::size_t known = counters.size();
+    if (known >= kShift + tables) return;
+    const std::uint64_t size = kShift + tables + tables / 2 + kHot;
+    BigBuffer<std::uint32_t> larger(tables > kCold ? std::max(size, kHugePage) : size);
+    std::copy_n(counters.get(), known, larger.get());
+    std::fill(larger.get() + known, larger.get() + larger.size(), 0);
+    counters = std::move(larger);
   }
   static std::uint32_t at(std::uint32_t label, std::uint32_t copy) noexcept {
     return label + (label < kHot ? copy * kHot : kShift);
   }
+  /// Asks for the memory of what is seldom incremented.
+  void fetch(const std::uint32_t* labels, std::size_t count) const noexcept {
+    const std::uint32_t* c = counters.get() + kShift;
+    std::uint32_t cold[kChunk];
+    std::size_t num_cold = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      cold[num_cold] = labels[i];
+      num_cold += static_cast<std::uint32_t>(labels[i] - kCold) < kPending - kCold;
+    }
+    for (std::size_t i = 0; i < num_cold; ++i) __builtin_prefetch(c + cold[i], 1);
+  }
+
   void add(const std::uint32_t* labels, std::size_t count) noexcept {
-    std::uint32_t* c = counters.data();
+    std::uint32_t* c = counters.get();
     std::size_t i = 0;
     for (; i + 4 <= count; i += 4) {
       ++c[at(labels[i], 0)];
@@ -271,10 +290,9 @@ void Restaurant::seat_in_turn(std::span<std::uint32_t> labels) {
     tallies_[0].reserve(tables_ + count);
     std::uint32_t* chunk = seats_ + (seated_ - start_);
     const std::size_t open = choose(seated_, seated_ + count, chunk, pending_.get());
-    for (std::size_t i = 0; i < open; ++i) {
-      if (i + kAhead < open) __builtin_prefetch(&seats_[offset_of(pending_[i + kAhead])]);
-      settle(pending_[i]);
-    }
+    for (std::size_t i = 0; i < open; ++i) __builtin_prefetch(&seats_[offset_of(pending_[i])]);
+    if (tables_ > Tally::kCold) tallies_[0].fetch(chunk, count);
+    for (std::size_t i = 0; i < open; ++i) settle(pending_[i]);
     tallies_[0].add(chunk, count);
     seated_ += count;
     left -= count;

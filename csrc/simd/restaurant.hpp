@@ -17,10 +17,10 @@ namespace skm {
 ///   [n - 1, t - 1)            customers n to t - 1, those of this epoch
 ///   [t - 1, t + concentration)  who founded table 0
 ///
-/// Customer t takes a uniform point: u span / 2^64, with span = t + whole and a 64-bit u whose high half is word
-/// t % 4 of Philox block (t / 4, 0) and whose low half is that of block (t / 4, 1). One less than `cut` from
-/// the end of the span is drawn again, from blocks (t / 4, 2) and (t / 4, 3), and so on. In a founder's piece
-/// a fraction from `joins` opens a new table, and so does all beyond t.
+/// Customer t takes a uniform point: u span / 2^64, with span = t + whole and a 64-bit u whose high half is
+/// word t % 4 of Philox block (t / 4, 0) and whose low half is that of block (t / 4, 1). One less than `cut`
+/// from the end of the span is drawn again, from blocks (t / 4, 2) and (t / 4, 3), and so on. In a founder's
+/// piece a fraction from `joins` opens a new table, and so does all beyond t.
 struct SeatingLine {
   const std::uint32_t* places;  ///< labels of the blocks, then the runs, then the single customers
   std::uint64_t key;
@@ -56,6 +56,9 @@ struct RestaurantKernels {
 
 /// The choice of customer t: what every kernel must give.
 std::uint32_t restaurant_choice(const SeatingLine& line, std::uint64_t t) noexcept;
+/// The same, with t + whole < 2^31 and a place for a label: an index of `places`, or beyond them the
+/// founders' of tables 1, 2, ...
+std::uint32_t restaurant_place(const SeatingLine& line, std::uint64_t t) noexcept;
 
 const RestaurantKernels& restaurant_kernels_baseline() noexcept;
 const RestaurantKernels& restaurant_kernels_avx2() noexcept;

@@ -1,6 +1,6 @@
-// Sixteen customers at a time: four Philox blocks, sixteen points on the line, two gathers. The first 32 bits of
-// a point are enough unless it lies within span / 2^32 of where the choice changes; those few are made one by
-// one.
+// Sixteen customers at a time: four Philox blocks, sixteen points on the line, two gathers. The first 32 bits
+// of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are made one
+// by one.
 #include "restaurant.hpp"
 
 #include <immintrin.h>
@@ -88,8 +88,7 @@ inline Choices choices_at(const Line& line, __m256i i, __m256i f, __m256i before
   const __m256i coin = _mm256_and_si256(founder, opens);
   const __m256i open = _mm256_or_si256(coin, _mm256_cmpgt_epi32(i, line.before_start));
   const __m256i away = at_least(_mm256_sub_epi32(f, line.near_joins), line.span);
-  const __m256i ends =
-      _mm256_or_si256(at_least(f, line.near_end), _mm256_cmpgt_epi32(i, before_last));
+  const __m256i ends = _mm256_or_si256(at_least(f, line.near_end), _mm256_cmpgt_epi32(i, before_last));
   __m256i found = line.look_up(i, _mm256_xor_si256(founder, _mm256_set1_epi32(-1)));
   found = _mm256_blendv_epi8(found, _mm256_sub_epi32(i, line.before_founders), founder);
   const __m256i since = _mm256_min_epu32(_mm256_sub_epi32(i, line.start), Line::set(kOffsetMask));

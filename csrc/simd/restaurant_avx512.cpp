@@ -1,6 +1,6 @@
-// Thirty-two customers at a time: eight Philox blocks, 32 points on the line, two gathers. The first 32 bits of
-// a point are enough unless it lies within span / 2^32 of where the choice changes; those few are made one by
-// one.
+// Thirty-two customers at a time: eight Philox blocks, 32 points on the line, two gathers. The first 32 bits
+// of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are made one
+// by one.
 #include "restaurant.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -65,10 +65,13 @@ struct Line {
         block_end(set(line.block_end)),
         run_end(set(line.run_end)),
         founders(set(line.founders)),
-        first_founder(set(line.founders - 1)),
         start(set(line.start - 1)),
         runs_from(set((line.block_end >> line.run_shift) - line.num_blocks)),
         singles_from(set(line.run_end - line.num_blocks - line.num_runs)),
+        stored(set(line.founders - line.run_end + line.num_blocks + line.num_runs)),
+        before_founders(_mm512_sub_epi32(stored, set(1))),
+        near(set(line.num_blocks + line.num_runs)),
+        far(_mm512_sub_epi32(stored, near)),
         span(set(end + line.whole)),
         near_end(set(0 - (end + line.whole))),
         joins(set(line.joins >> 32)),
@@ -76,24 +79,25 @@ struct Line {
 
   static __m512i set(std::uint64_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
 
-  /// Labels at the points i, for lanes in `wanted`.
-  __m512i look_up(__m512i i, __mmask16 wanted) const {
+  /// Where on the line's list of labels the points i are; founders' places follow those that are stored.
+  __m512i place(__m512i i) const {
     __m512i at = _mm512_srl_epi32(i, block_shift);
     const __mmask16 beyond_blocks = _mm512_cmpge_epu32_mask(i, block_end);
     const __mmask16 beyond_runs = _mm512_cmpge_epu32_mask(i, run_end);
     at = _mm512_mask_sub_epi32(at, beyond_blocks, _mm512_srl_epi32(i, run_shift), runs_from);
-    at = _mm512_mask_sub_epi32(at, beyond_runs, i, singles_from);
-    return _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), wanted, at, places, 4);
+    return _mm512_mask_sub_epi32(at, beyond_runs, i, singles_from);
   }
 
   const std::uint32_t* places;
   __m128i block_shift, run_shift;
-  __m512i block_end, run_end, founders, first_founder, start, runs_from, singles_from;
+  __m512i block_end, run_end, founders, start, runs_from, singles_from;
+  __m512i stored, before_founders;            // places that have labels
+  __m512i near, far;                          // single customers' places are from near to near + far
   __m512i span, near_end, joins, near_joins;  // fractions in units of 2^-32, and no customer's span is longer
 };
 
 struct Choices {
-  __m512i found;
+  __m512i found;     // pending, or a place
   __mmask16 unsure;  // depend on bits beyond the first 32, or may have to be drawn again
 };
 
@@ -106,11 +110,9 @@ inline Choices choices_at(const Line& line, __m512i i, __m512i f, __m512i last) 
       _mm512_mask_cmplt_epu32_mask(founder, _mm512_sub_epi32(f, line.near_joins), line.span);
   const __mmask16 unsure =
       near | _mm512_cmpge_epu32_mask(f, line.near_end) | _mm512_cmpge_epu32_mask(i, last);
-  __m512i found = line.look_up(i, static_cast<__mmask16>(~founder));
-  found = _mm512_mask_sub_epi32(found, founder, i, line.first_founder);
   const __m512i since = _mm512_min_epu32(_mm512_sub_epi32(i, line.start), Line::set(kOffsetMask));
   const __m512i mark = _mm512_mask_mov_epi32(Line::set(kPending), coin, Line::set(kPending | kCoin));
-  return {_mm512_mask_or_epi32(found, open, since, mark), unsure};
+  return {_mm512_mask_or_epi32(line.place(i), open, since, mark), unsure};
 }
 
 /// Lanes of customers 4 j, 4 j + 1 and 4 j + 2, 4 j + 3 for j = 0 to 7, put in order.
@@ -128,24 +130,25 @@ __attribute__((noinline)) void choose_singly(const SeatingLine& seating, std::ui
   const __mmask16 second = _mm512_movepi32_mask(_mm512_permutex2var_epi64(lows, order.second, highs));
   for (std::uint32_t lanes = first | std::uint32_t{second} << 16; lanes != 0; lanes &= lanes - 1) {
     const int lane = __builtin_ctz(lanes);
-    choices[lane] = restaurant_choice(seating, t + static_cast<unsigned>(lane));
+    choices[lane] = restaurant_place(seating, t + static_cast<unsigned>(lane));
   }
 }
 
-std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                   std::uint32_t* pending) {
+constexpr std::uint64_t kChunk = 2048;  // customers between a place's choice and the look at it
+constexpr std::uint64_t kBatch = 256;   // and between the choice and a request for the place's memory
+
+/// Places of customers begin to end - 1, or their pending choices.
+void find_places(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
+                 std::uint64_t end, std::uint32_t* choices) {
   constexpr auto kLowToHigh = static_cast<_MM_PERM_ENUM>(0xA0);
   constexpr auto kHighToLow = static_cast<_MM_PERM_ENUM>(0xF5);
-  const Line line(seating, end);
-  const RoundKeys keys(seating.key);
   const Order order;
   __m512i index = _mm512_add_epi64(wide(begin / 4), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
   __m512i span =
       _mm512_add_epi64(wide(begin + seating.whole), _mm512_setr_epi64(0, 4, 8, 12, 16, 20, 24, 28));
   __m512i last = Line::set(begin - 1);
-  __m512i offset = _mm512_add_epi32(Line::set(begin - seating.start),
-                                    _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-  std::size_t count = 0;
+  std::uint32_t cold[kBatch + 16];
+  std::size_t num_cold = 0;
   for (std::uint64_t t = begin; t < end; t += 32, choices += 32) {
     const Words words = blocks(index, keys);
     __m512i point[4];
@@ -158,26 +161,54 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
       const __m512i even = point[2 * g], odd = point[2 * g + 1];
       made[g] = choices_at(line, _mm512_mask_shuffle_epi32(odd, 0x5555, even, kHighToLow),
                            _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, kLowToHigh), last);
+      const __m512i found = made[g].found;
+      const __mmask16 far = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(found, line.near), line.far);
+      _mm512_storeu_si512(cold + num_cold, _mm512_maskz_compress_epi32(far, found));
+      num_cold += static_cast<std::size_t>(__builtin_popcount(far));
     }
-    __m512i first = _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found);
-    __m512i second = _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found);
-    _mm512_storeu_si512(choices, first);
-    _mm512_storeu_si512(choices + 16, second);
-    if (__builtin_expect((made[0].unsure | made[1].unsure) != 0, 0)) {
+    _mm512_storeu_si512(choices, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
+    _mm512_storeu_si512(choices + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
+    if (__builtin_expect((made[0].unsure | made[1].unsure) != 0, 0))
       choose_singly(seating, t, made[0], made[1], choices);
-      first = _mm512_loadu_si512(choices);
-      second = _mm512_loadu_si512(choices + 16);
-    }
-    for (int g = 0; g < 2; ++g) {
-      const __m512i found = g == 0 ? first : second;
-      const __mmask16 open = _mm512_movepi32_mask(found);
-      _mm512_storeu_si512(pending + count, _mm512_maskz_compress_epi32(open, offset));
-      count += static_cast<std::size_t>(__builtin_popcount(open));
-      offset = _mm512_add_epi32(offset, Line::set(16));
-    }
     index = _mm512_add_epi64(index, wide(8));
     span = _mm512_add_epi64(span, wide(32));
     last = _mm512_add_epi32(last, Line::set(32));
+    if ((t + 32 - begin) % kBatch != 0 && t + 32 < end) continue;
+    for (std::size_t i = 0; i < num_cold; ++i) __builtin_prefetch(line.places + cold[i]);
+    num_cold = 0;
+  }
+}
+
+/// Places to labels; offsets of the pending.
+std::size_t look_up(const Line& line, std::uint32_t offset, std::uint32_t* choices, std::size_t count,
+                    std::uint32_t* pending) {
+  __m512i self = _mm512_add_epi32(Line::set(offset),
+                                  _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  std::size_t open = 0;
+  for (std::size_t i = 0; i < count; i += 16) {
+    const __m512i place = _mm512_loadu_si512(choices + i);
+    const __mmask16 wait = _mm512_movepi32_mask(place);
+    const __mmask16 stored = _mm512_cmplt_epu32_mask(place, line.stored);
+    __m512i found = _mm512_mask_sub_epi32(place, static_cast<__mmask16>(~wait), place, line.before_founders);
+    found = _mm512_mask_i32gather_epi32(found, stored, place, line.places, 4);
+    _mm512_storeu_si512(choices + i, found);
+    _mm512_storeu_si512(pending + open, _mm512_maskz_compress_epi32(wait, self));
+    open += static_cast<std::size_t>(__builtin_popcount(wait));
+    self = _mm512_add_epi32(self, Line::set(16));
+  }
+  return open;
+}
+
+std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
+                   std::uint32_t* pending) {
+  const Line line(seating, end);
+  const RoundKeys keys(seating.key);
+  std::size_t count = 0;
+  for (std::uint64_t t = begin; t < end; t += kChunk) {
+    const std::uint64_t stop = end - t < kChunk ? end : t + kChunk;
+    std::uint32_t* chunk = choices + (t - begin);
+    find_places(seating, line, keys, t, stop, chunk);
+    count += look_up(line, static_cast<std::uint32_t>(t - seating.start), chunk, stop - t, pending + count);
   }
   return count;
 }

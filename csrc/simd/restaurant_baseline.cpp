@@ -20,18 +20,28 @@ struct Point {
 inline Point point_of(const SeatingLine& line, std::uint64_t t) noexcept {
   const std::uint64_t span = t + line.whole;
   for (std::uint64_t attempt = 0;; attempt += 2) {
-    const std::uint64_t u =
-        std::uint64_t{word(line.key, t, attempt)} << 32 | word(line.key, t, attempt + 1);
+    const std::uint64_t u = std::uint64_t{word(line.key, t, attempt)} << 32 | word(line.key, t, attempt + 1);
     const uint128 point = static_cast<uint128>(u) * span;
     if (static_cast<std::uint64_t>((point + line.cut) >> 64) < span)
       return {static_cast<std::uint64_t>(point >> 64), static_cast<std::uint64_t>(point)};
   }
 }
 
-inline std::uint32_t place_at(const SeatingLine& line, std::uint64_t i) noexcept {
-  if (i < line.block_end) return line.places[i >> line.block_shift];
-  if (i < line.run_end) return line.places[line.num_blocks + ((i - line.block_end) >> line.run_shift)];
-  return line.places[line.num_blocks + line.num_runs + (i - line.run_end)];
+inline std::uint64_t place_of(const SeatingLine& line, std::uint64_t i) noexcept {
+  if (i < line.block_end) return i >> line.block_shift;
+  if (i < line.run_end) return line.num_blocks + ((i - line.block_end) >> line.run_shift);
+  return line.num_blocks + line.num_runs + (i - line.run_end);
+}
+
+/// Whether this point's choice is pending.
+inline bool waits(const SeatingLine& line, const Point& point) noexcept {
+  return point.piece >= line.founders && (point.piece >= line.start - 1 || point.fraction >= line.joins);
+}
+
+inline std::uint32_t pending_choice(const SeatingLine& line, const Point& point) noexcept {
+  const std::uint64_t offset = point.piece - (line.start - 1);  // huge for an earlier founder: a new table
+  const auto low = static_cast<std::uint32_t>(offset < kOffsetMask ? offset : kOffsetMask);
+  return kPending | (point.fraction >= line.joins ? kCoin : 0) | low;
 }
 
 std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
@@ -52,14 +62,15 @@ constexpr RestaurantKernels kKernels = {choose, 1};
 
 std::uint32_t restaurant_choice(const SeatingLine& line, std::uint64_t t) noexcept {
   const Point point = point_of(line, t);
-  const std::uint64_t i = point.piece;
-  if (i < line.founders) return place_at(line, i);
-  const bool coin = point.fraction >= line.joins;
-  const bool earlier = i < line.start - 1;
-  if (earlier && !coin) return static_cast<std::uint32_t>(i - line.founders + 1);
-  const std::uint64_t offset = i - (line.start - 1);  // huge for an earlier founder: a new table
-  const auto low = static_cast<std::uint32_t>(offset < kOffsetMask ? offset : kOffsetMask);
-  return kPending | (coin ? kCoin : 0) | low;
+  if (waits(line, point)) return pending_choice(line, point);
+  if (point.piece < line.founders) return line.places[place_of(line, point.piece)];
+  return static_cast<std::uint32_t>(point.piece - line.founders + 1);
+}
+
+std::uint32_t restaurant_place(const SeatingLine& line, std::uint64_t t) noexcept {
+  const Point point = point_of(line, t);
+  if (waits(line, point)) return pending_choice(line, point);
+  return static_cast<std::uint32_t>(place_of(line, point.piece));
 }
 
 const RestaurantKernels& restaurant_kernels_baseline() noexcept { return kKernels; }
