@@ -72,7 +72,7 @@ def test_tail_of_a_restaurant_has_exponent_one_plus_discount(discount, concentra
 
 
 def test_regression_on_ranks_is_badly_biased():
-    """With a concentration of 100 it takes d = 0.5 for 0.88 (0.03 from seed to seed), and its interval is blind to that."""
+    """With a concentration of 100 it takes d = 0.5 for 0.88 give or take 0.03, and does not know."""
     restaurant = Restaurant(0.5, 100.0, seed=1)
     restaurant.seat(1_000_000)
     spectrum = Spectrum.of_counts(restaurant.counts.astype(np.int64))
