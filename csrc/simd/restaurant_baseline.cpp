@@ -8,8 +8,14 @@ namespace {
 
 __extension__ typedef unsigned __int128 uint128;
 
-inline std::uint32_t word(std::uint64_t key, std::uint64_t t, std::uint64_t attempt) noexcept {
-  return static_cast<std::uint32_t>(random_block(key, t / 4, attempt).half[t / 2 % 2] >> t % 2 * 32);
+/// Blocks that four customers share.
+struct Words {
+  std::uint64_t index = ~std::uint64_t{0};
+  RandomBlock high{}, low{};
+};
+
+inline std::uint64_t word(const RandomBlock& block, std::uint64_t t) noexcept {
+  return static_cast<std::uint32_t>(block.half[t / 2 % 2] >> t % 2 * 32);
 }
 
 /// Where customer t's point lies: the piece, and how far into it.
@@ -17,10 +23,14 @@ struct Point {
   std::uint64_t piece, fraction;
 };
 
-inline Point point_of(const SeatingLine& line, std::uint64_t t) noexcept {
+inline Point point_of(const SeatingLine& line, std::uint64_t t, Words& words) noexcept {
   const std::uint64_t span = t + line.whole;
   for (std::uint64_t attempt = 0;; attempt += 2) {
-    const std::uint64_t u = std::uint64_t{word(line.key, t, attempt)} << 32 | word(line.key, t, attempt + 1);
+    if (words.index != t / 4 || attempt != 0) {
+      words = {t / 4, random_block(line.key, t / 4, attempt), random_block(line.key, t / 4, attempt + 1)};
+      if (attempt != 0) words.index = ~std::uint64_t{0};  // of this customer alone
+    }
+    const std::uint64_t u = word(words.high, t) << 32 | word(words.low, t);
     const uint128 point = static_cast<uint128>(u) * span;
     if (static_cast<std::uint64_t>((point + line.cut) >> 64) < span)
       return {static_cast<std::uint64_t>(point >> 64), static_cast<std::uint64_t>(point)};
@@ -44,11 +54,19 @@ inline std::uint32_t pending_choice(const SeatingLine& line, const Point& point)
   return kPending | (point.fraction >= line.joins ? kCoin : 0) | low;
 }
 
+inline std::uint32_t choice_of(const SeatingLine& line, std::uint64_t t, Words& words) noexcept {
+  const Point point = point_of(line, t, words);
+  if (waits(line, point)) return pending_choice(line, point);
+  if (point.piece < line.founders) return line.places[place_of(line, point.piece)];
+  return static_cast<std::uint32_t>(point.piece - line.founders + 1);
+}
+
 std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                    std::uint32_t* pending) {
   std::size_t count = 0;
+  Words words;
   for (std::uint64_t t = begin; t < end; ++t) {
-    const std::uint32_t found = restaurant_choice(line, t);
+    const std::uint32_t found = choice_of(line, t, words);
     choices[t - begin] = found;
     pending[count] = static_cast<std::uint32_t>(t - line.start);
     count += found >> 31;
@@ -61,14 +79,13 @@ constexpr RestaurantKernels kKernels = {choose, 1};
 }  // namespace
 
 std::uint32_t restaurant_choice(const SeatingLine& line, std::uint64_t t) noexcept {
-  const Point point = point_of(line, t);
-  if (waits(line, point)) return pending_choice(line, point);
-  if (point.piece < line.founders) return line.places[place_of(line, point.piece)];
-  return static_cast<std::uint32_t>(point.piece - line.founders + 1);
+  Words words;
+  return choice_of(line, t, words);
 }
 
 std::uint32_t restaurant_place(const SeatingLine& line, std::uint64_t t) noexcept {
-  const Point point = point_of(line, t);
+  Words words;
+  const Point point = point_of(line, t, words);
   if (waits(line, point)) return pending_choice(line, point);
   return static_cast<std::uint32_t>(place_of(line, point.piece));
 }
