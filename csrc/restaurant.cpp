@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <new>
 #include <stdexcept>
 
@@ -21,9 +22,7 @@ constexpr unsigned kRunsPerBlockLog2 = 5;
 constexpr std::uint64_t kChunk = 2048;         // customers that one thread keeps in the first-level cache
 constexpr std::uint64_t kTeamGrain = 1 << 16;  // customers that pay for a thread
 constexpr std::size_t kTableGrain = 1 << 14;   // tables that pay for a thread
-
-constexpr std::size_t kAhead = 16;  // labels fetched ahead of their use
-constexpr std::size_t kSpare = 4;   // places that may be overwritten beyond those that count
+constexpr std::size_t kSpare = 4;              // places that may be overwritten beyond those that count
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -33,6 +32,11 @@ const RestaurantKernels& kernels() noexcept {
   if (active_isa() == Isa::avx2) return restaurant_kernels_avx2();
 #endif
   return restaurant_kernels_baseline();
+}
+
+/// A fraction in units of 2^-64, of which 1 has one unit too few.
+std::uint64_t units_of_64_bits(double fraction) noexcept {
+  return fraction < 1 ? static_cast<std::uint64_t>(fraction * 0x1p64) : ~std::uint64_t{0};
 }
 
 }  // namespace
@@ -54,16 +58,37 @@ struct Restaurant::Tally {
   static constexpr std::uint32_t kCopies = 4;
   static constexpr std::uint32_t kShift = (kCopies - 1) * kHot;
 
-  std::vector<std::uint32_t> counters;
+  static constexpr std::uint32_t kCold = 1 << 14;
+  static constexpr std::uint64_t kHugePage = 1 << 19;  // counters of one
+
+  BigBuffer<std::uint32_t> counters;
 
   void reserve(std::uint64_t tables) {
-    if (counters.size() < kShift + tables) counters.resize(kShift + tables + tables / 2 + kHot);
+    const std::size_t known = counters.size();
+    if (known >= kShift + tables) return;
+    const std::uint64_t size = kShift + tables + tables / 2 + kHot;
+    BigBuffer<std::uint32_t> larger(tables > kCold ? std::max(size, kHugePage) : size);
+    std::copy_n(counters.get(), known, larger.get());
+    std::fill(larger.get() + known, larger.get() + larger.size(), 0);
+    counters = std::move(larger);
   }
   static std::uint32_t at(std::uint32_t label, std::uint32_t copy) noexcept {
     return label + (label < kHot ? copy * kHot : kShift);
   }
+  /// Asks for the memory of what is seldom incremented.
+  void fetch(const std::uint32_t* labels, std::size_t count) const noexcept {
+    const std::uint32_t* c = counters.get() + kShift;
+    std::uint32_t cold[kChunk];
+    std::size_t num_cold = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      cold[num_cold] = labels[i];
+      num_cold += static_cast<std::uint32_t>(labels[i] - kCold) < kPending - kCold;
+    }
+    for (std::size_t i = 0; i < num_cold; ++i) __builtin_prefetch(c + cold[i], 1);
+  }
+
   void add(const std::uint32_t* labels, std::size_t count) noexcept {
-    std::uint32_t* c = counters.data();
+    std::uint32_t* c = counters.get();
     std::size_t i = 0;
     for (; i + 4 <= count; i += 4) {
       ++c[at(labels[i], 0)];
@@ -139,8 +164,10 @@ void Restaurant::begin_epoch() {
   const auto width = static_cast<unsigned>(std::bit_width(seated_));
   seating.block_shift = width > kBlocksLog2 + 1 ? width - kBlocksLog2 - 1 : 0;
   seating.run_shift = seating.block_shift > kRunsPerBlockLog2 ? seating.block_shift - kRunsPerBlockLog2 : 0;
-  seating.concentration = concentration_;
-  seating.joins = 1.0 - discount_;
+  const double whole = std::ceil(concentration_);
+  seating.whole = static_cast<std::uint64_t>(whole);
+  seating.cut = units_of_64_bits(whole - concentration_);
+  seating.joins = units_of_64_bits(1.0 - discount_);
   start_ = seated_;
   end_ = seated_ + length;
 }
@@ -237,8 +264,8 @@ std::size_t Restaurant::choose(std::uint64_t begin, std::uint64_t end, std::uint
   const SeatingLine& line = line_->seating;
   const RestaurantKernels& plain = restaurant_kernels_baseline();
   const RestaurantKernels& fast = kernels();
-  const bool small = static_cast<double>(end) + concentration_ < 0x1p31;
-  const std::uint64_t first = std::min(end, begin + begin % 2);
+  const bool small = end + line.whole < std::uint64_t{1} << 31;
+  const std::uint64_t first = std::min(end, (begin + 3) / 4 * 4);
   const std::uint64_t last = small ? end - (end - first) % fast.group : first;
   std::size_t count = plain.choose(line, begin, first, choices, pending);
   if (first < last) count += fast.choose(line, first, last, choices + (first - begin), pending + count);
@@ -252,49 +279,45 @@ bool Restaurant::founded(std::uint32_t label, std::uint32_t offset) const noexce
 
 /// Where the label that a pending customer waits for may stand.
 std::uint32_t Restaurant::offset_of(std::uint32_t self) const noexcept {
-  return std::min(recent_[self] & kOffsetMask, self);
+  return std::min(seats_[self] & kOffsetMask, self);
 }
 
 void Restaurant::seat_in_turn(std::span<std::uint32_t> labels) {
-  for (std::size_t done = 0; done < labels.size();) {
-    const std::size_t count = std::min<std::size_t>(labels.size() - done, kChunk);
+  for (std::size_t left = labels.size(); left != 0;) {
+    // Chunks end where a kernel's group ends.
+    const std::size_t count = std::min<std::size_t>(left, kChunk - seated_ % kChunk);
     if (tables_ + count > kMaxTables) throw std::length_error("more tables than labels can number");
     tallies_[0].reserve(tables_ + count);
-    std::uint32_t* chunk = recent_.get() + (seated_ - start_);
+    std::uint32_t* chunk = seats_ + (seated_ - start_);
     const std::size_t open = choose(seated_, seated_ + count, chunk, pending_.get());
-    for (std::size_t i = 0; i < open; ++i) {
-      if (i + kAhead < open) __builtin_prefetch(&recent_[offset_of(pending_[i + kAhead])]);
-      settle(pending_[i]);
-    }
+    for (std::size_t i = 0; i < open; ++i) __builtin_prefetch(&seats_[offset_of(pending_[i])]);
+    if (tables_ > Tally::kCold) tallies_[0].fetch(chunk, count);
+    for (std::size_t i = 0; i < open; ++i) settle(pending_[i]);
     tallies_[0].add(chunk, count);
-    std::copy_n(chunk, count, labels.begin() + static_cast<std::ptrdiff_t>(done));
     seated_ += count;
-    done += count;
+    left -= count;
   }
 }
 
-/// The label of a pending customer when all before it have theirs.
+/// The label of a pending customer when all before it have theirs. Which way it goes cannot be foreseen, so
+/// there are no branches: a founder is noted always, and counts only if there is one.
 void Restaurant::settle(std::uint32_t self) noexcept {
-  const std::uint32_t choice = recent_[self];
+  const std::uint32_t choice = seats_[self];
   const std::uint32_t offset = choice & kOffsetMask;
   const bool coin = (choice & kCoin) != 0;
-  if (offset < self) {
-    const std::uint32_t label = recent_[offset];
-    if (label < frozen_.size() || !coin || !founded(label, offset)) {
-      recent_[self] = label;
-      return;
-    }
-  } else if (offset == self && !coin) {
-    recent_[self] = 0;
-    return;
-  }
-  recent_[self] = static_cast<std::uint32_t>(tables_);
-  founders_[tables_++ - frozen_.size()] = self;
+  const std::uint32_t label = seats_[std::min(offset, self)];  // its own where it waits for nobody
+  const auto fresh = static_cast<std::uint32_t>(label - frozen_.size());
+  const bool open = label >= frozen_.size() && (label & kPending) == 0;
+  const bool founder = open & (founders_[open ? fresh : 0] == offset);
+  const bool opens = (offset > self) | (coin & ((offset == self) | founder));
+  founders_[tables_ - frozen_.size()] = self;
+  seats_[self] = opens ? static_cast<std::uint32_t>(tables_) : offset == self ? 0 : label;
+  tables_ += opens;
 }
 
 /// The label of a customer, or kPending | offset of who opens its table in this step.
 std::uint32_t Restaurant::founder_or_label(std::uint32_t self) const noexcept {
-  const std::uint32_t choice = recent_[self];
+  const std::uint32_t choice = seats_[self];
   if ((choice & kPending) == 0) return choice;
   const std::uint32_t offset = choice & kOffsetMask;
   const bool coin = (choice & kCoin) != 0;
@@ -317,7 +340,7 @@ void Restaurant::seat_together(const TeamMember& member, std::span<std::uint32_t
   std::uint32_t* pending = pending_.get() + (begin - offset);
   std::uint32_t* outcomes = outcomes_.get() + (begin - offset);
 
-  const std::size_t open = works ? choose(start_ + begin, start_ + end, recent_.get() + begin, pending) : 0;
+  const std::size_t open = works ? choose(start_ + begin, start_ + end, seats_ + begin, pending) : 0;
   member.sync();  // from here nobody writes choices until everyone has followed its own
   std::size_t opened = 0;
   for (std::size_t i = 0; i < open; ++i) {
@@ -331,24 +354,23 @@ void Restaurant::seat_together(const TeamMember& member, std::span<std::uint32_t
   for (std::size_t i = 0; i < open; ++i) {
     const std::uint32_t self = pending[i];
     if ((outcomes[i] & kPending) == 0) {
-      recent_[self] = outcomes[i];
+      seats_[self] = outcomes[i];
     } else if (outcomes[i] == (kPending | self)) {
       founders_[tables - frozen_.size()] = self;
-      recent_[self] = static_cast<std::uint32_t>(tables++);
+      seats_[self] = static_cast<std::uint32_t>(tables++);
     }
   }
   member.sync();  // founders have their labels
   for (std::size_t i = 0; i < open; ++i) {
-    if ((outcomes[i] & kPending) != 0) recent_[pending[i]] = recent_[outcomes[i] & kOffsetMask];
+    if ((outcomes[i] & kPending) != 0) seats_[pending[i]] = seats_[outcomes[i] & kOffsetMask];
   }
   attempt([&] {
     if (!works) return;
     std::uint64_t all = tables_;
     for (std::size_t part = 0; part < parts; ++part) all += opened_[part];
     tallies_[member.part].reserve(all);
-    tallies_[member.part].add(recent_.get() + begin, end - begin);
+    tallies_[member.part].add(seats_ + begin, end - begin);
   });
-  std::copy(recent_.get() + begin, recent_.get() + end, labels.data() + (begin - offset));
 }
 
 // ---- a call --------------------------------------------------------------------------------------
@@ -366,11 +388,13 @@ void Restaurant::attempt(Body&& body) noexcept {
 }
 
 /// What the team does next, decided by its first member while the others wait.
-void Restaurant::plan(std::uint64_t left, std::size_t parts) {
+void Restaurant::plan(std::span<std::uint32_t> labels, std::size_t parts) {
+  const std::uint64_t left = labels.size();
   step_ = 0;
   if (left == 0) return;
   new_epoch_ = seated_ == end_;
   if (new_epoch_) begin_epoch();
+  if (new_epoch_) seats_ = labels.data();
   const std::uint64_t count = std::min(left, end_ - seated_);
   active_ = part_count(count, kTeamGrain, static_cast<unsigned>(parts));
   if (active_ > 1 && tables_ + count > kMaxTables)
@@ -386,7 +410,7 @@ void Restaurant::plan(std::uint64_t left, std::size_t parts) {
 /// Every member's walk through a call.
 void Restaurant::seat_all(const TeamMember& member, std::span<std::uint32_t> labels) noexcept {
   for (;;) {
-    if (member.part == 0) attempt([&] { plan(labels.size(), member.parts); });
+    if (member.part == 0) attempt([&] { plan(labels, member.parts); });
     member.sync();
     if (step_ == 0 || failure_ != 0) return;
     if (new_epoch_) {
@@ -403,6 +427,8 @@ void Restaurant::seat_all(const TeamMember& member, std::span<std::uint32_t> lab
     }
     member.sync();
     if (failure_ != 0) return;
+    if (member.part == 0 && seats_ == recent_.get())
+      std::copy_n(seats_ + (seated_ - start_) - (together ? 0 : now.size()), now.size(), now.begin());
     if (together && member.part == 0) {
       seated_ += now.size();
       for (std::size_t part = 0; part < active_; ++part) tables_ += opened_[part];
@@ -425,7 +451,9 @@ void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
   opened_.resize(std::max<std::size_t>(opened_.size(), members));
   line_->sizes.resize(std::max<std::size_t>(line_->sizes.size(), members));
   failure_ = 0;
+  seats_ = recent_.get();
   run_team(members, [&](const TeamMember& member) { seat_all(member, labels); });
+  if (seats_ != recent_.get()) std::copy_n(seats_, seated_ - start_, recent_.get());
   if (failure_ == kTooManyTables) throw std::length_error("more tables than labels can number");
   if (failure_ == kOutOfMemory) throw std::bad_alloc();
 }

@@ -17,8 +17,10 @@ namespace skm {
 ///   [n - 1, t - 1)            customers n to t - 1, those of this epoch
 ///   [t - 1, t + concentration)  who founded table 0
 ///
-/// Customer t takes a uniform point. In a founder's piece the fraction beyond 1 - discount opens a new table,
-/// and so does all beyond t - discount.
+/// Customer t takes a uniform point: u span / 2^64, with span = t + whole and a 64-bit u whose high half is
+/// word t % 4 of Philox block (t / 4, 0) and whose low half is that of block (t / 4, 1). One less than `cut`
+/// from the end of the span is drawn again, from blocks (t / 4, 2) and (t / 4, 3), and so on. In a founder's
+/// piece a fraction from `joins` opens a new table, and so does all beyond t.
 struct SeatingLine {
   const std::uint32_t* places;  ///< labels of the blocks, then the runs, then the single customers
   std::uint64_t key;
@@ -30,8 +32,9 @@ struct SeatingLine {
   std::uint64_t num_runs;
   unsigned block_shift;
   unsigned run_shift;
-  double concentration;
-  double joins;  ///< 1 - discount: the fraction of a founder's piece that joins its table
+  std::uint64_t whole;  ///< the concentration rounded up
+  std::uint64_t cut;    ///< 2^64 (whole - concentration)
+  std::uint64_t joins;  ///< 2^64 (1 - discount): the part of a founder's piece that joins its table
 };
 
 // A choice is the label of a table that was there at the start, or else
@@ -45,11 +48,17 @@ inline constexpr std::uint32_t kOffsetMask = 0x3FFFFFFFu;
 struct RestaurantKernels {
   /// Choices of customers begin to end - 1, none before the start; offsets (from the start) of those that are
   /// pending go to `pending`, room for end - begin + 16. Returns their number. For kernels with group > 1:
-  /// begin is even, end - begin a multiple of group, and end + concentration < 2^31.
+  /// begin is a multiple of 4, end - begin of group, and end + whole < 2^31.
   std::size_t (*choose)(const SeatingLine& line, std::uint64_t begin, std::uint64_t end,
                         std::uint32_t* choices, std::uint32_t* pending);
   std::size_t group;
 };
+
+/// The choice of customer t: what every kernel must give.
+std::uint32_t restaurant_choice(const SeatingLine& line, std::uint64_t t) noexcept;
+/// The same, with t + whole < 2^31 and a place for a label: an index of `places`, or beyond them the
+/// founders' of tables 1, 2, ...
+std::uint32_t restaurant_place(const SeatingLine& line, std::uint64_t t) noexcept;
 
 const RestaurantKernels& restaurant_kernels_baseline() noexcept;
 const RestaurantKernels& restaurant_kernels_avx2() noexcept;

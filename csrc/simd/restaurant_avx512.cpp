@@ -1,4 +1,6 @@
-// Sixteen customers at a time: eight Philox blocks, sixteen points on the line, one gather.
+// Thirty-two customers at a time: eight Philox blocks, 32 points on the line, two gathers. The first 32 bits
+// of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are made one
+// by one.
 #include "restaurant.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -12,16 +14,9 @@
 namespace skm {
 namespace {
 
-struct Halves {
-  __m512i even, odd;  // the first and second 64-bit number of eight blocks
-};
-
 inline __m512i wide(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
 inline __m512i xor2(__m512i a, __m512i b) { return _mm512_xor_si512(a, b); }
 inline __m512i xor3(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
-
-constexpr int kGroups =
-    2;  // of sixteen customers: two chains of multiplications that do not wait for each other
 
 struct RoundKeys {
   explicit RoundKeys(std::uint64_t key) {
@@ -34,140 +29,191 @@ struct RoundKeys {
   std::uint64_t low[kPhiloxRounds], high[kPhiloxRounds];
 };
 
+struct Words {
+  __m512i word[4];  // the low halves of 64-bit lanes: words of eight blocks
+};
+
 /// Blocks (index, 0) for indices below 2^32. Only the low 32 bits of each 64-bit lane of c0 to c3 mean
 /// anything. Two of the four products of the first two rounds do not depend on the index: of c2 = 0, and of
 /// c0 = low[0].
-inline void blocks(const __m512i* index, const RoundKeys& keys, Halves* halves) {
+inline Words blocks(__m512i index, const RoundKeys& keys) {
   const __m512i m0 = _mm512_set1_epi64(kPhiloxMultiplier0);
   const __m512i m1 = _mm512_set1_epi64(kPhiloxMultiplier1);
   const std::uint64_t same = keys.low[0] * kPhiloxMultiplier0;
-  __m512i c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
-  for (int g = 0; g < kGroups; ++g) {
-    const __m512i product0 = _mm512_mul_epu32(index[g], m0);
-    const __m512i after_first = xor2(_mm512_srli_epi64(product0, 32), wide(keys.high[0]));
-    c1[g] = _mm512_mul_epu32(after_first, m1);
-    c0[g] = xor2(_mm512_srli_epi64(c1[g], 32), wide(keys.low[1]));
-    c2[g] = xor2(product0, wide((same >> 32) ^ keys.high[1]));
-    c3[g] = wide(same);
-  }
+  const __m512i first = _mm512_mul_epu32(index, m0);
+  __m512i c1 = _mm512_mul_epu32(xor2(_mm512_srli_epi64(first, 32), wide(keys.high[0])), m1);
+  __m512i c0 = xor2(_mm512_srli_epi64(c1, 32), wide(keys.low[1]));
+  __m512i c2 = xor2(first, wide((same >> 32) ^ keys.high[1]));
+  __m512i c3 = wide(same);
 #pragma GCC unroll 8
   for (int round = 2; round < kPhiloxRounds; ++round) {
-    const __m512i k0 = wide(keys.low[round]), k1 = wide(keys.high[round]);
-#pragma GCC unroll 2
-    for (int g = 0; g < kGroups; ++g) {
-      const __m512i product0 = _mm512_mul_epu32(c0[g], m0);
-      const __m512i product1 = _mm512_mul_epu32(c2[g], m1);
-      c0[g] = xor3(_mm512_srli_epi64(product1, 32), c1[g], k0);
-      c2[g] = xor3(_mm512_srli_epi64(product0, 32), c3[g], k1);
-      c1[g] = product1;
-      c3[g] = product0;
-    }
+    const __m512i product0 = _mm512_mul_epu32(c0, m0);
+    const __m512i product1 = _mm512_mul_epu32(c2, m1);
+    c0 = xor3(_mm512_srli_epi64(product1, 32), c1, wide(keys.low[round]));
+    c2 = xor3(_mm512_srli_epi64(product0, 32), c3, wide(keys.high[round]));
+    c1 = product1;
+    c3 = product0;
   }
-  constexpr auto kLowToHigh = static_cast<_MM_PERM_ENUM>(0xA0);
-  for (int g = 0; g < kGroups; ++g) {
-    halves[g] = {_mm512_mask_shuffle_epi32(c0[g], 0xAAAA, c1[g], kLowToHigh),
-                 _mm512_mask_shuffle_epi32(c2[g], 0xAAAA, c3[g], kLowToHigh)};
-  }
-}
-
-struct Points {
-  __m512i whole;   // 64-bit lanes
-  __mmask8 coins;  // fraction >= joins
-};
-
-inline Points points_of(__m512i bits, __m512d total, __m512d joins) {
-  const __m512i one = _mm512_castpd_si512(_mm512_set1_pd(1.0));
-  const __m512d shifted = _mm512_castsi512_pd(_mm512_or_si512(_mm512_srli_epi64(bits, 12), one));
-  const __m512d point = _mm512_mul_pd(_mm512_sub_pd(shifted, _mm512_set1_pd(1.0)), total);
-  const __m512i whole = _mm512_cvttpd_epi64(point);
-  const __m512d fraction = _mm512_sub_pd(point, _mm512_cvtepi64_pd(whole));
-  return {whole, _mm512_cmp_pd_mask(fraction, joins, _CMP_GE_OQ)};
+  return {{c0, c1, c2, c3}};
 }
 
 struct Line {
-  explicit Line(const SeatingLine& line)
+  explicit Line(const SeatingLine& line, std::uint64_t end)
       : places(line.places),
         block_shift(_mm_cvtsi32_si128(static_cast<int>(line.block_shift))),
         run_shift(_mm_cvtsi32_si128(static_cast<int>(line.run_shift))),
         block_end(set(line.block_end)),
         run_end(set(line.run_end)),
         founders(set(line.founders)),
-        first_founder(set(line.founders - 1)),
         start(set(line.start - 1)),
         runs_from(set((line.block_end >> line.run_shift) - line.num_blocks)),
-        singles_from(set(line.run_end - line.num_blocks - line.num_runs)) {}
+        singles_from(set(line.run_end - line.num_blocks - line.num_runs)),
+        stored(set(line.founders - line.run_end + line.num_blocks + line.num_runs)),
+        before_founders(_mm512_sub_epi32(stored, set(1))),
+        near(set(line.num_blocks + line.num_runs)),
+        far(_mm512_sub_epi32(stored, near)),
+        span(set(end + line.whole)),
+        near_end(set(0 - (end + line.whole))),
+        joins(set(line.joins >> 32)),
+        near_joins(set((line.joins >> 32) - (end + line.whole) + 1)) {}
 
   static __m512i set(std::uint64_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
 
-  /// Labels at the points i, for lanes in `wanted`.
-  __m512i look_up(__m512i i, __mmask16 wanted) const {
+  /// Where on the line's list of labels the points i are; founders' places follow those that are stored.
+  __m512i place(__m512i i) const {
     __m512i at = _mm512_srl_epi32(i, block_shift);
     const __mmask16 beyond_blocks = _mm512_cmpge_epu32_mask(i, block_end);
     const __mmask16 beyond_runs = _mm512_cmpge_epu32_mask(i, run_end);
     at = _mm512_mask_sub_epi32(at, beyond_blocks, _mm512_srl_epi32(i, run_shift), runs_from);
-    at = _mm512_mask_sub_epi32(at, beyond_runs, i, singles_from);
-    return _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), wanted, at, places, 4);
+    return _mm512_mask_sub_epi32(at, beyond_runs, i, singles_from);
   }
 
   const std::uint32_t* places;
   __m128i block_shift, run_shift;
-  __m512i block_end, run_end, founders, first_founder, start, runs_from, singles_from;
+  __m512i block_end, run_end, founders, start, runs_from, singles_from;
+  __m512i stored, before_founders;            // places that have labels
+  __m512i near, far;                          // single customers' places are from near to near + far
+  __m512i span, near_end, joins, near_joins;  // fractions in units of 2^-32, and no customer's span is longer
 };
 
 struct Choices {
-  __m512i found;
-  __mmask16 open;  // pending
+  __m512i found;     // pending, or a place
+  __mmask16 unsure;  // depend on bits beyond the first 32, or may have to be drawn again
 };
 
-/// The choices at sixteen points: low halves of 64-bit lanes are the even customers.
-inline Choices choices_at(const Line& line, const Points& even, const Points& odd) {
-  const __m512i coin_low = _mm512_set1_epi64(0x80000000), coin_high = _mm512_set1_epi64(INT64_MIN);
-  const __m512i low = _mm512_mask_or_epi64(even.whole, even.coins, even.whole, coin_low);
-  const __m512i shifted = _mm512_slli_epi64(odd.whole, 32);
-  const __m512i coined = _mm512_or_si512(low, _mm512_mask_or_epi64(shifted, odd.coins, shifted, coin_high));
-  const __m512i i = _mm512_and_si512(coined, _mm512_set1_epi32(INT32_MAX));
+/// The choices of sixteen customers in pieces i, at fractions from f / 2^32 to (f + span) / 2^32.
+inline Choices choices_at(const Line& line, __m512i i, __m512i f, __m512i last) {
   const __mmask16 founder = _mm512_cmpge_epu32_mask(i, line.founders);
-  const __mmask16 open = _mm512_mask_cmpge_epu32_mask(founder, i, line.start) |
-                         _mm512_mask_test_epi32_mask(founder, coined, _mm512_set1_epi32(INT32_MIN));
-  __m512i found = line.look_up(i, static_cast<__mmask16>(~founder));
-  found = _mm512_mask_sub_epi32(found, founder, i, line.first_founder);
+  const __mmask16 coin = _mm512_mask_cmpgt_epu32_mask(founder, f, line.joins);
+  const __mmask16 open = coin | _mm512_cmpge_epu32_mask(i, line.start);
+  const __mmask16 near =
+      _mm512_mask_cmplt_epu32_mask(founder, _mm512_sub_epi32(f, line.near_joins), line.span);
+  const __mmask16 unsure =
+      near | _mm512_cmpge_epu32_mask(f, line.near_end) | _mm512_cmpge_epu32_mask(i, last);
   const __m512i since = _mm512_min_epu32(_mm512_sub_epi32(i, line.start), Line::set(kOffsetMask));
-  const __m512i coin = _mm512_srli_epi32(_mm512_and_si512(coined, Line::set(kPending)), 1);
-  return {_mm512_mask_or_epi32(found, open, _mm512_or_si512(since, coin), Line::set(kPending)), open};
+  const __m512i mark = _mm512_mask_mov_epi32(Line::set(kPending), coin, Line::set(kPending | kCoin));
+  return {_mm512_mask_or_epi32(line.place(i), open, since, mark), unsure};
+}
+
+/// Lanes of customers 4 j, 4 j + 1 and 4 j + 2, 4 j + 3 for j = 0 to 7, put in order.
+struct Order {
+  const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+  const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+};
+
+/// The choices in `unsure` lanes, made again one by one.
+__attribute__((noinline)) void choose_singly(const SeatingLine& seating, std::uint64_t t, Choices low,
+                                             Choices high, std::uint32_t* choices) {
+  const Order order;
+  const __m512i lows = _mm512_movm_epi32(low.unsure), highs = _mm512_movm_epi32(high.unsure);
+  const __mmask16 first = _mm512_movepi32_mask(_mm512_permutex2var_epi64(lows, order.first, highs));
+  const __mmask16 second = _mm512_movepi32_mask(_mm512_permutex2var_epi64(lows, order.second, highs));
+  for (std::uint32_t lanes = first | std::uint32_t{second} << 16; lanes != 0; lanes &= lanes - 1) {
+    const int lane = __builtin_ctz(lanes);
+    choices[lane] = restaurant_place(seating, t + static_cast<unsigned>(lane));
+  }
+}
+
+constexpr std::uint64_t kChunk = 2048;  // customers between a place's choice and the look at it
+constexpr std::uint64_t kBatch = 256;   // and between the choice and a request for the place's memory
+
+/// Places of customers begin to end - 1, or their pending choices.
+void find_places(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
+                 std::uint64_t end, std::uint32_t* choices) {
+  constexpr auto kLowToHigh = static_cast<_MM_PERM_ENUM>(0xA0);
+  constexpr auto kHighToLow = static_cast<_MM_PERM_ENUM>(0xF5);
+  const Order order;
+  __m512i index = _mm512_add_epi64(wide(begin / 4), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+  __m512i span =
+      _mm512_add_epi64(wide(begin + seating.whole), _mm512_setr_epi64(0, 4, 8, 12, 16, 20, 24, 28));
+  __m512i last = Line::set(begin - 1);
+  std::uint32_t cold[kBatch + 16];
+  std::size_t num_cold = 0;
+  for (std::uint64_t t = begin; t < end; t += 32, choices += 32) {
+    const Words words = blocks(index, keys);
+    __m512i point[4];
+#pragma GCC unroll 4
+    for (int w = 0; w < 4; ++w)
+      point[w] = _mm512_mul_epu32(words.word[w], _mm512_add_epi64(span, wide(static_cast<unsigned>(w))));
+    Choices made[2];
+#pragma GCC unroll 2
+    for (int g = 0; g < 2; ++g) {
+      const __m512i even = point[2 * g], odd = point[2 * g + 1];
+      made[g] = choices_at(line, _mm512_mask_shuffle_epi32(odd, 0x5555, even, kHighToLow),
+                           _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, kLowToHigh), last);
+      const __m512i found = made[g].found;
+      const __mmask16 far = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(found, line.near), line.far);
+      _mm512_storeu_si512(cold + num_cold, _mm512_maskz_compress_epi32(far, found));
+      num_cold += static_cast<std::size_t>(__builtin_popcount(far));
+    }
+    _mm512_storeu_si512(choices, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
+    _mm512_storeu_si512(choices + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
+    if (__builtin_expect((made[0].unsure | made[1].unsure) != 0, 0))
+      choose_singly(seating, t, made[0], made[1], choices);
+    index = _mm512_add_epi64(index, wide(8));
+    span = _mm512_add_epi64(span, wide(32));
+    last = _mm512_add_epi32(last, Line::set(32));
+    if ((t + 32 - begin) % kBatch != 0 && t + 32 < end) continue;
+    for (std::size_t i = 0; i < num_cold; ++i) __builtin_prefetch(line.places + cold[i]);
+    num_cold = 0;
+  }
+}
+
+/// Places to labels; offsets of the pending.
+std::size_t look_up(const Line& line, std::uint32_t offset, std::uint32_t* choices, std::size_t count,
+                    std::uint32_t* pending) {
+  __m512i self = _mm512_add_epi32(Line::set(offset),
+                                  _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  std::size_t open = 0;
+  for (std::size_t i = 0; i < count; i += 16) {
+    const __m512i place = _mm512_loadu_si512(choices + i);
+    const __mmask16 wait = _mm512_movepi32_mask(place);
+    const __mmask16 stored = _mm512_cmplt_epu32_mask(place, line.stored);
+    __m512i found = _mm512_mask_sub_epi32(place, static_cast<__mmask16>(~wait), place, line.before_founders);
+    found = _mm512_mask_i32gather_epi32(found, stored, place, line.places, 4);
+    _mm512_storeu_si512(choices + i, found);
+    _mm512_storeu_si512(pending + open, _mm512_maskz_compress_epi32(wait, self));
+    open += static_cast<std::size_t>(__builtin_popcount(wait));
+    self = _mm512_add_epi32(self, Line::set(16));
+  }
+  return open;
 }
 
 std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                    std::uint32_t* pending) {
-  const Line line(seating);
+  const Line line(seating, end);
   const RoundKeys keys(seating.key);
-  const __m512d joins = _mm512_set1_pd(seating.joins), concentration = _mm512_set1_pd(seating.concentration);
-  __m512i even = _mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(begin)),
-                                  _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
-  __m512i offset = _mm512_add_epi32(Line::set(begin - seating.start),
-                                    _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   std::size_t count = 0;
-  for (std::uint64_t t = begin; t < end; t += 16 * kGroups) {
-    const __m512i pairs = _mm512_srli_epi64(even, 1);
-    const __m512i index[kGroups] = {pairs, _mm512_add_epi64(pairs, _mm512_set1_epi64(8))};
-    Halves halves[kGroups];
-    blocks(index, keys, halves);
-#pragma GCC unroll 2
-    for (int g = 0; g < kGroups; ++g, choices += 16) {
-      const __m512d total = _mm512_cvtepi64_pd(even), next = _mm512_add_pd(total, _mm512_set1_pd(1.0));
-      const Points first = points_of(halves[g].even, _mm512_add_pd(total, concentration), joins);
-      const Points second = points_of(halves[g].odd, _mm512_add_pd(next, concentration), joins);
-      const Choices made = choices_at(line, first, second);
-      _mm512_storeu_si512(choices, made.found);
-      _mm512_storeu_si512(pending + count, _mm512_maskz_compress_epi32(made.open, offset));
-      count += static_cast<std::size_t>(__builtin_popcount(made.open));
-      even = _mm512_add_epi64(even, _mm512_set1_epi64(16));
-      offset = _mm512_add_epi32(offset, _mm512_set1_epi32(16));
-    }
+  for (std::uint64_t t = begin; t < end; t += kChunk) {
+    const std::uint64_t stop = end - t < kChunk ? end : t + kChunk;
+    std::uint32_t* chunk = choices + (t - begin);
+    find_places(seating, line, keys, t, stop, chunk);
+    count += look_up(line, static_cast<std::uint32_t>(t - seating.start), chunk, stop - t, pending + count);
   }
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 16 * kGroups};
+constexpr RestaurantKernels kKernels = {choose, 32};
 
 }  // namespace
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from philox_twin import stream_key, word
+from philox_twin import random_block, stream_key
 from scipy import special
 
 
@@ -27,9 +27,8 @@ def seat(
         recent: list[int] = []
         founders: set[int] = set()
         for t in range(start, start + min(length, n - len(labels))):
-            point = (word(key, t) >> 12) * 2.0**-52 * (t + concentration)
-            where = math.floor(point)
-            new = point - where >= 1 - discount  # if a founder sits there
+            where, fraction = divmod(point_of(key, t, concentration), 2**64)
+            new = fraction >= units_of_64_bits(1 - discount)  # if a founder sits there
             if where < start - 1:
                 label, founded = line.at(where)
             elif where < t - 1:
@@ -46,6 +45,25 @@ def seat(
             recent.append(label)
         labels += recent
     return labels
+
+
+def point_of(key: int, t: int, concentration: float) -> int:
+    """A uniform point below t + concentration, in units of 2^-64."""
+    whole = math.ceil(concentration)
+    length = ((t + whole) << 64) - units_of_64_bits(whole - concentration)
+    attempt = 0
+    while True:
+        high, low = (
+            random_block(key, t // 4, attempt + i)[t % 4 // 2] >> t % 2 * 32 & 0xFFFFFFFF for i in (0, 1)
+        )
+        point = (high << 32 | low) * (t + whole)
+        if point < length:
+            return point
+        attempt += 2
+
+
+def units_of_64_bits(fraction: float) -> int:
+    return min(int(fraction * 2.0**64), 2**64 - 1)
 
 
 class Line:

@@ -3,11 +3,11 @@
 // with probability (n_k - discount) / (t + concentration). Pitman, "Exchangeable and partially exchangeable
 // random partitions", Probab. Theory Relat. Fields 102 (1995).
 //
-// Every customer takes one 64-bit number: half t % 2 of Philox block (t / 2, 0). Labels are therefore the
-// same for any number of threads, on any instruction set, and however seat() is cut into calls. What is drawn
-// from the number is a uniform point on a line of the customers before t; how the line is arranged changes at
-// the start of every epoch and is part of the definition (docs/theory.md, "The Chinese restaurant in
-// epochs").
+// Every customer takes one 64-bit number: word t % 4 of Philox block (t / 4, 0) above that of block (t / 4,
+// 1). Labels are therefore the same for any number of threads, on any instruction set, and however seat() is
+// cut into calls. What is drawn from the number is a uniform point on a line of the customers before t; how
+// the line is arranged changes at the start of every epoch and is part of the definition (docs/theory.md,
+// "The Chinese restaurant in epochs").
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@
 
 namespace skm {
 
-/// Beyond this many customers the 52 bits of a point no longer tell customers apart well enough.
+/// Beyond this many customers the 64 bits of a point no longer tell customers apart well enough.
 inline constexpr std::uint64_t kMaxCustomers = std::uint64_t{1} << 40;
 /// Labels have 31 bits.
 inline constexpr std::uint64_t kMaxTables = std::uint64_t{1} << 31;
@@ -80,7 +80,7 @@ class Restaurant {
   // A call.
   template <class Body>
   void attempt(Body&& body) noexcept;
-  void plan(std::uint64_t left, std::size_t parts);
+  void plan(std::span<std::uint32_t> labels, std::size_t parts);
   void seat_all(const TeamMember& member, std::span<std::uint32_t> labels) noexcept;
 
   double discount_, concentration_;
@@ -89,8 +89,11 @@ class Restaurant {
   std::uint64_t start_ = 0, end_ = 0;  // the epoch's first customer, and the next epoch's
   std::vector<std::uint64_t> frozen_;  // customers at each table at start_
   std::unique_ptr<Line> line_;
-  std::vector<Tally> tallies_;         // of the epoch's customers, one for each thread
-  BigBuffer<std::uint32_t> recent_;    // labels of the epoch's customers
+  std::vector<Tally> tallies_;  // of the epoch's customers, one for each thread
+  // Labels of the epoch's customers: where the caller wants them if the epoch began in this call, else in
+  // recent_, where the end of a call leaves those of an epoch that goes on.
+  std::uint32_t* seats_ = nullptr;
+  BigBuffer<std::uint32_t> recent_;
   BigBuffer<std::uint32_t> founders_;  // offset of who founded table frozen_.size() + i
   BigBuffer<std::uint32_t> pending_;   // offsets of customers whose choice waits for others of the step
   BigBuffer<std::uint32_t> outcomes_;  // and what founder_or_label found for them
