@@ -20,7 +20,7 @@ constexpr unsigned kBlocksLog2 = 12;  // 2^12 to 2^13 blocks if all customers sa
 constexpr unsigned kRunsPerBlockLog2 = 5;
 
 constexpr std::uint64_t kChunk = 2048;         // customers that one thread keeps in the first-level cache
-constexpr std::uint64_t kTeamGrain = 1 << 16;  // customers that pay for a thread
+constexpr std::uint64_t kTeamGrain = 1 << 13;  // customers that pay for a thread
 constexpr std::size_t kTableGrain = 1 << 14;   // tables that pay for a thread
 constexpr std::size_t kSpare = 4;              // places that may be overwritten beyond those that count
 
