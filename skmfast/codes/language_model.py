@@ -147,7 +147,7 @@ class LanguageModel:
             found = _tokenizer_of(path, sizes.vocabulary_size) if tokenizer is None else tokenizer
         with _reading(found):
             vocabulary = Llama2cTokenizer(found)
-        files = {
+        files: dict[str, object] = {
             "path": os.path.abspath(path),
             "tokenizer": os.path.abspath(found),
             "model_sha256": _sha256(path),
@@ -158,7 +158,12 @@ class LanguageModel:
                 raise ValueError(f"{name}: another file is asked for: {wanted}, this is {files[name]}")
         trunk = Llama(sizes, weights, getattr(torch, dtype))
         self._prepare(
-            trunk, vocabulary, files, dtype, WindowPolicy(context or sizes.context, stride, bos), batch
+            trunk,
+            vocabulary,
+            files,
+            dtype,
+            WindowPolicy(sizes.context if context is None else context, stride, bos),
+            batch,
         )
         if runs_on is not None and runs_on != self.runs_on:
             raise ValueError(f"runs_on: asked for is {runs_on!r}, this is {self.runs_on!r}")
@@ -385,8 +390,7 @@ def _tokenizer_of(path: str | os.PathLike[str], vocabulary_size: int) -> str:
 
 
 def _sha256(path: str | os.PathLike[str]) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _processor() -> str:
@@ -401,4 +405,3 @@ def _processor() -> str:
 
 
 __all__ = ["DTYPES", "LanguageModel", "TokenLengths", "Tokenizer", "Trunk"]
-

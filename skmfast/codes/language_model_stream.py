@@ -47,7 +47,7 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
     starts = np.cumsum([0, *lengths])
 
     def write(logits: npt.NDArray[np.float32], step: int, first: int) -> npt.NDArray[np.int64]:
-        chosen = tokens[starts[first : first + len(logits)] + step]
+        chosen: npt.NDArray[np.int64] = tokens[starts[first : first + len(logits)] + step]
         coder.encode(logits, chosen)
         return chosen
 
@@ -56,9 +56,7 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
     return _mark(code) + _varint(len(tokens)) + coder.finish()
 
 
-def decode(
-    code: LanguageModel, payload: bytes, num_bytes: int, progress: Progress | None = None
-) -> bytes:
+def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progress | None = None) -> bytes:
     """The document of ``num_bytes`` bytes whose payload this is.
 
     Raises

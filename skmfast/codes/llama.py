@@ -1,15 +1,16 @@
-"""Llama's trunk in torch (Touvron and others 2023): tokens to hidden states, whole windows or step by step."""
+"""Llama's trunk in torch (Touvron and others 2023): hidden states of windows, or step by step."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from skmfast.codes.llama2c import LlamaSizes, Weights
+if TYPE_CHECKING:
+    from skmfast.codes.llama2c import LlamaSizes, Weights
 
 _EPSILON = 1e-5
 _ROTATION_BASE = 10000.0
@@ -87,7 +88,8 @@ class Llama:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (B, heads, T, head width), rotated; several queries may share a key."""
         sizes = self.sizes
-        heads = (F.linear(_normed(x), projections)).unflatten(-1, (-1, sizes.head_width)).transpose(1, 2)
+        mapped = F.linear(_normed(x), projections)
+        heads = mapped.reshape(*mapped.shape[:2], -1, sizes.head_width).transpose(1, 2)
         rotated = sizes.num_heads + sizes.num_kv_heads
         first, second = heads[:, :rotated].chunk(2, dim=-1)
         cosines, sines = self._cosines[positions], self._sines[positions]
@@ -98,7 +100,9 @@ class Llama:
         """Cosines and sines of each position's angles, (length, head width / 2)."""
         half = self.sizes.head_width // 2
         angles = np.outer(np.arange(length), _ROTATION_BASE ** -(np.arange(half) / half))
-        return torch.from_numpy(np.cos(angles)).to(self._dtype), torch.from_numpy(np.sin(angles)).to(self._dtype)
+        return torch.from_numpy(np.cos(angles)).to(self._dtype), torch.from_numpy(np.sin(angles)).to(
+            self._dtype
+        )
 
 
 class Stepper:

@@ -94,7 +94,8 @@ def _sizes(path: str | os.PathLike[str], data: bytes) -> LlamaSizes:
         raise ModelFileError(f"{path}: a llama2.c file of a versioned format; only the first format is read")
     if len(data) < _HEADER.size:
         raise ModelFileError(f"{path}: {len(data)} bytes: no llama2.c file, whose header alone has 28")
-    *numbers, vocabulary_size, context = _HEADER.unpack_from(data)
+    header: tuple[int, int, int, int, int, int, int] = _HEADER.unpack_from(data)
+    numbers, (vocabulary_size, context) = header[:5], header[5:]
     # A negative vocabulary says that the head is not the embedding.
     sizes = LlamaSizes(*numbers, abs(vocabulary_size), context, vocabulary_size > 0)
     least = min(*numbers, abs(vocabulary_size), context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import os
 import re
 import struct
@@ -58,7 +59,9 @@ class Llama2cTokenizer:
             self._ids.setdefault(text, token)
         for value in range(256):
             if self._texts[_FIRST_BYTE + value : _FIRST_BYTE + value + 1] != [b"<0x%02X>" % value]:
-                raise ModelFileError(f"{path}: no tokenizer of llama2.c: token {_FIRST_BYTE + value} is no byte")
+                raise ModelFileError(
+                    f"{path}: no tokenizer of llama2.c: token {_FIRST_BYTE + value} is no byte"
+                )
         if b" " not in self._ids:
             raise ModelFileError(f"{path}: there is no token for a space, which every text begins with")
         self._bytes = [_bytes_of(text) for text in self._texts]
@@ -83,7 +86,7 @@ class Llama2cTokenizer:
         apart = ~self._joins[values[:-1], values[1:]] & ((values[1:] & 0xC0) != 0x80)
         cuts = [0, *(np.flatnonzero(apart) + 1).tolist(), len(text)]
         tokens: list[int] = []
-        for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, end in itertools.pairwise(cuts):
             tokens += self._piece(text[start:end])
         if self.decode(tokens) != text[1:]:
             raise CorpusError(f"{self.path}: this tokenizer does not give the bytes of a document back")
@@ -144,7 +147,8 @@ class Llama2cTokenizer:
 
 def _read(path: str | os.PathLike[str]) -> tuple[list[bytes], list[float]]:
     data = Path(path).read_bytes()
-    texts, scores = [], []
+    texts: list[bytes] = []
+    scores: list[float] = []
     offset = 4  # the length of the longest token, which nothing here needs
     while offset < len(data):
         if offset + _ENTRY.size > len(data):
@@ -178,7 +182,7 @@ def _neighbours(texts: Sequence[bytes], ids: dict[bytes, int]) -> npt.NDArray[np
         values = np.frombuffer(text, dtype=np.uint8)
         joins[values[:-1], values[1:]] = True
     spelled = np.array([value >= 0x80 or bytes([value]) not in ids for value in range(256)])
-    wide = joins.copy()
+    wide: npt.NDArray[np.bool_] = joins.copy()
     wide[spelled] |= joins[ord(">")]
     wide[:, spelled] |= joins[:, [ord("<")]]
     wide[np.ix_(spelled, spelled)] |= joins[ord(">"), ord("<")]
