@@ -10,7 +10,7 @@ from typing import Any, cast
 from skmfast.codes.base import DecodableCode
 from skmfast.codes.registry import ENTRIES, code_from
 from skmfast.coding.container import Block, Container, Value, pack, unpack
-from skmfast.errors import CorruptStreamError, UnsupportedStreamError
+from skmfast.errors import CorpusError, CorruptStreamError, UnsupportedStreamError
 
 BLOCK_BYTES = 1 << 30
 """Longest run of bytes that one payload codes, unless the code's own ``block_bytes`` is less."""
@@ -117,7 +117,7 @@ def _code_of(container: Container) -> DecodableCode:
     settings = ", ".join(f"{name}={value}" for name, value in container.parameters.items())
     try:
         code = code_from(container.code, container.parameters)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, CorpusError) as error:
         raise UnsupportedStreamError(
             f"coded with {container.code} ({settings}), which this build does not have: {error}"
         ) from error

@@ -18,3 +18,7 @@ class CorruptStreamError(SkmfastError, ValueError):
 
 class UnsupportedStreamError(SkmfastError, ValueError):
     """A well-formed stream asks for a version or a code that this build does not have."""
+
+
+class ModelFileError(CorpusError):
+    """A model or tokenizer file is missing a part, damaged, or of another kind: the message says where."""

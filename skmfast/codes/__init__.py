@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from skmfast.codes.bayes_mixture import BayesMixture
     from skmfast.codes.context_tree import ContextTree
     from skmfast.codes.krichevsky_trofimov import KrichevskyTrofimov
+    from skmfast.codes.language_model import LanguageModel
     from skmfast.codes.oracle import Oracle
     from skmfast.codes.uniform import Uniform
 
@@ -24,6 +25,7 @@ __all__ = [
     "ContextTree",
     "DecodableCode",
     "KrichevskyTrofimov",
+    "LanguageModel",
     "Oracle",
     "Uniform",
 ]
@@ -35,6 +37,7 @@ _HOMES = {
     "ContextTree": "skmfast.codes.context_tree",
     "DecodableCode": "skmfast.codes.base",
     "KrichevskyTrofimov": "skmfast.codes.krichevsky_trofimov",
+    "LanguageModel": "skmfast.codes.language_model",
     "Oracle": "skmfast.codes.oracle",
     "Uniform": "skmfast.codes.uniform",
 }

@@ -86,6 +86,13 @@ ENTRIES = {
             "hyperparameters",
             (),
         ),
+        Entry(
+            "lm",
+            "skmfast.codes.language_model:LanguageModel",
+            "a language model of tokens, in windows: a llama2.c file, its tokenizer beside it; needs torch",
+            "path",
+            (),
+        ),
     )
 }
 

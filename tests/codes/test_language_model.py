@@ -1,0 +1,189 @@
+"""Language models as codes: golden totals, windows, batches, lossless streams, files that are broken."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from skmfast.codes.language_model import LanguageModel  # noqa: E402
+from skmfast.codes.llama2c_tokenizer import Llama2cTokenizer  # noqa: E402
+from skmfast.codes.registry import make_code  # noqa: E402
+from skmfast.codes.windows import WindowPolicy  # noqa: E402
+from skmfast.compression import compress, decompress  # noqa: E402
+from skmfast.errors import CorpusError, CorruptStreamError, ModelFileError, UnsupportedStreamError  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def models(corpora_dir):
+    folder = corpora_dir.parent / "models"
+    if not folder.is_dir():
+        pytest.skip(f"no models in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def golden(models):
+    return json.loads((models / "stories260K_golden.json").read_text())["cases"]
+
+
+@pytest.fixture(scope="module")
+def code(models):
+    return LanguageModel(str(models / "stories260K.bin"))
+
+
+@pytest.fixture(scope="module")
+def shakespeare(corpora_dir):
+    return (corpora_dir / "tinyshakespeare.txt").read_bytes()
+
+
+def test_golden_tokens_and_totals(code, golden):
+    texts = [case["text"].encode() for case in golden]
+    for case, found in zip(golden, code.token_lengths(texts), strict=True):
+        assert found.tokens.tolist() == case["ids"]
+        np.testing.assert_allclose(found.bits[:8], case["bits_first8"], atol=2e-5)
+    totals = code.lengths(texts, per_document=True)
+    np.testing.assert_allclose(totals.per_document, [case["total_bits"] for case in golden], atol=1e-3)
+    assert totals.num_bytes == sum(case["bytes"] for case in golden)
+
+
+def test_broken_weights_score_as_they_are(models, golden):
+    code = make_code(f"lm:{models / 'stories260K_corrupt.bin'}")
+    found = code.lengths([case["text"].encode() for case in golden], per_document=True)
+    rates = found.per_document / found.document_bytes
+    assert rates.min() > 6.6
+    assert rates.max() < 9.1
+
+
+def test_batch_size_and_order_do_not_matter(models, shakespeare):
+    documents = [shakespeare[start : start + 20 + start % 130] for start in range(0, 6000, 200)]
+    documents.append(b"")
+    path = str(models / "stories260K.bin")
+    first = LanguageModel(path, batch=1).lengths(documents, per_document=True).per_document
+    order = np.random.default_rng(1).permutation(len(documents))
+    for batch in (7, 64, None):
+        code = LanguageModel(path, batch=batch)
+        shuffled = code.lengths([documents[i] for i in order], per_document=True).per_document
+        np.testing.assert_allclose(shuffled, first[order], rtol=0, atol=1e-9)
+    assert first[-1] == 0
+
+
+def test_policies_against_each_token_alone(models, shakespeare):
+    """Every token from the model run on its window up to it, one by one."""
+    text = shakespeare[:60]
+    for stride, bos in [(None, "window"), (5, "window"), (None, "document"), (3, "once")]:
+        code = LanguageModel(str(models / "stories260K.bin"), context=12, stride=stride, bos=bos)
+        (found,) = code.token_lengths([text])
+        for window in code.policy.windows(len(found.tokens)):
+            for place in range(window.new, window.end):
+                seen = [1] * window.bos + found.tokens[window.first : place].tolist()
+                logits = code.trunk.hidden(torch.tensor([seen]))[0, -1] @ code.trunk.head.T
+                bits = -torch.log_softmax(logits, -1)[found.tokens[place]].item() / np.log(2)
+                assert found.bits[place] == pytest.approx(bits, abs=1e-9)
+
+
+def test_one_sequence_of_all_documents(models):
+    code = LanguageModel(str(models / "stories260K.bin"), bos="once")
+    pair = [b"Once upon a time", b"Lily saw a dog."]
+    assert code.lengths(pair).bits != pytest.approx(code.lengths(pair, per_document=True).bits)
+
+
+@pytest.mark.parametrize("bos", ["window", "document"])
+@pytest.mark.parametrize("stride", [None, 1, 4])
+@pytest.mark.parametrize("num_tokens", [0, 1, 7, 8, 9, 40])
+def test_windows_predict_every_token_once(bos, stride, num_tokens):
+    windows = list(WindowPolicy(8, stride, bos).windows(num_tokens))
+    assert [place for w in windows for place in range(w.new, w.end)] == list(range(num_tokens))
+    for w in windows:
+        assert w.end - w.first + w.bos <= 8
+        assert w.first + (not w.bos) <= w.new
+
+
+def test_lossless(models, code, shakespeare):
+    text = shakespeare[:1500]
+    short = LanguageModel(str(models / "stories260K.bin"), context=64)
+    payload = short.encode(text)
+    assert short.decode(payload, len(text)) == text
+    bits = short.lengths([text]).bits
+    assert bits - 1 < 8 * len(payload) < bits + 64
+    file = compress([text, b"", "Ünï\0".encode()], short)
+    assert decompress(file) == text + "Ünï\0".encode()
+    for other in (LanguageModel(str(models / "stories260K_corrupt.bin"), context=64), code):
+        with pytest.raises(UnsupportedStreamError, match="another model"):
+            other.decode(payload, len(text))
+
+
+def test_damage_and_another_machine(models, shakespeare):
+    code = LanguageModel(str(models / "stories260K.bin"), context=32)
+    file = bytearray(compress(shakespeare[:200], code))
+    for place in range(1, 60, 7):
+        damaged = file.copy()
+        damaged[-place] ^= 16
+        with pytest.raises((CorruptStreamError, UnsupportedStreamError)):
+            decompress(bytes(damaged))
+    code.__class__ = type("Elsewhere", (LanguageModel,), {"runs_on": "torch 1.0, another processor"})
+    with pytest.raises(UnsupportedStreamError, match="runs_on"):
+        decompress(compress(b"abc", code))
+
+
+def test_streams_need_windows_that_stand_alone(models):
+    with pytest.raises(ValueError, match="stand alone"):
+        LanguageModel(str(models / "stories260K.bin"), stride=100).encode(b"abc")
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(range(256)), b"\x80\x80", b" ", b"  a", b"<0x41>", b"a\x00b", b"\xff\xc3"]
+)
+def test_any_bytes_come_back(models, data):
+    tokenizer = Llama2cTokenizer(models / "tok512.bin")
+    assert tokenizer.decode(tokenizer.encode(data)) == data
+
+
+def test_files_that_are_broken(models, tmp_path):
+    model, tokenizer = (models / "stories260K.bin").read_bytes(), models / "tok512.bin"
+    broken = tmp_path / "model.bin"
+    for data, message in [
+        (model[:-4], "truncated"),
+        (model + b"\0", "too long"),
+        (model[:20], "header alone"),
+        (b"\x89PNG" * 20, "its header"),
+        (b"24ka" + model, "versioned"),
+    ]:
+        broken.write_bytes(data)
+        with pytest.raises(ModelFileError, match=message):
+            LanguageModel(str(broken), str(tokenizer))
+    with pytest.raises(ModelFileError, match="No such file"):
+        LanguageModel(str(tmp_path / "none.bin"))
+    broken.write_bytes(model)
+    with pytest.raises(ModelFileError, match="no tokenizer beside"):
+        LanguageModel(str(broken))
+    cut = tmp_path / "tokenizer.bin"
+    cut.write_bytes(tokenizer.read_bytes()[:-3])
+    with pytest.raises(ModelFileError, match="truncated"):
+        LanguageModel(str(broken))
+
+
+def test_a_model_that_gives_no_probability(models, tmp_path):
+    data = bytearray((models / "stories260K.bin").read_bytes())
+    data[28:32] = np.float32(np.nan).tobytes()
+    path = tmp_path / "nan.bin"
+    path.write_bytes(data)
+    with pytest.raises(CorpusError, match="document 0, token 0"):
+        LanguageModel(str(path), str(models / "tok512.bin")).lengths([b"abc"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"context": 1}, "context: 1"),
+        ({"stride": 512}, "stride: 512"),
+        ({"bos": "never"}, "bos: 'never'"),
+        ({"dtype": "int8"}, "dtype: 'int8'"),
+        ({"batch": 0}, "batch: 0"),
+        ({"model_sha256": "0"}, "model_sha256: another file"),
+    ],
+)
+def test_wrong_parameters(models, settings, message):
+    with pytest.raises(ValueError, match=message):
+        LanguageModel(str(models / "stories260K.bin"), **settings)
