@@ -131,13 +131,20 @@ def test_interrupted_by_ctrl_c(tmp_path):
     out, journal = tmp_path / "corpus", tmp_path / "corpus.partial" / "progress.json"
     command = [sys.executable, "-m", "skmfast", "generate", "biographies", "--seed", "4", "--out", out]
     running = subprocess.Popen(
-        [*command, "--sentences", "1e9"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--sentences", "1e9"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
-    deadline = time.monotonic() + 60
-    while not journal.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(running.pid, signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not journal.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(running.pid, signal.SIGINT)
+        stdout, stderr = running.communicate(timeout=60)
+    finally:
+        running.kill()  # or it would fill the disk
     assert (running.returncode, stdout) == (130, "")
     assert re.fullmatch(r"skmfast: interrupted; .*corpus\.partial: the same command goes on\n", stderr)
     assert json.loads(journal.read_text())["configuration"]["num_sentences"] == 10**9
