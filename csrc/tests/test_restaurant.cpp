@@ -1,6 +1,7 @@
 // The restaurant: every kernel against the baseline, threads and cuts, limits.
 #include "skm/restaurant.hpp"
 
+#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>
@@ -36,10 +37,15 @@ void kernels_agree(std::uint64_t others, double concentration, double discount) 
   line.run_end = line.block_end + (line.num_runs << line.run_shift);
   line.founders = line.run_end + (others > 5000 ? 120 : 0);
   line.start = line.founders + 1 + others / 3;
-  line.concentration = concentration;
-  line.joins = 1.0 - discount;
-  const std::uint64_t begin = line.start + line.start % 2, count = 4096;
-  std::vector<std::uint32_t> right(count), found(count), right_pending(count), pending(count);
+  const auto units = [](double x) {
+    return x < 1.0 ? static_cast<std::uint64_t>(x * 0x1p64) : ~std::uint64_t{0};
+  };
+  const double whole = std::ceil(concentration);
+  line.whole = static_cast<std::uint64_t>(whole);
+  line.cut = units(whole - concentration);
+  line.joins = units(1.0 - discount);
+  const std::uint64_t begin = (line.start + 3) / 4 * 4, count = 4096;
+  std::vector<std::uint32_t> right(count), found(count), right_pending(count + 16), pending(count + 16);
   const std::size_t open =
       restaurant_kernels_baseline().choose(line, begin, begin + count, right.data(), right_pending.data());
   for (const RestaurantKernels* kernel : kernels_here()) {
