@@ -11,7 +11,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -271,8 +270,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def remove_partial(out: str | os.PathLike[str]) -> None:
-    """Remove what an interrupted run left of a corpus."""
-    shutil.rmtree(Path(out).with_name(Path(out).name + ".partial"), ignore_errors=True)

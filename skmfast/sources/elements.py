@@ -18,7 +18,7 @@ MAX_ELEMENTS = 1 << 32  # elements are numbered in 32 bits
 class ElementStream(Protocol):
     """Elements of sentences 0, 1, 2, ...; any way of cutting them into blocks gives the same."""
 
-    def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
+    def next(self, count: int, threads: int | None) -> npt.NDArray[np.uint32]:
         """The elements of the next ``count`` sentences."""
 
 
@@ -40,7 +40,7 @@ def element_stream(frequencies: Frequencies, seed: int) -> ElementStream:
     """
     number = frequencies.num_elements
     if number is not None and number > MAX_ELEMENTS:
-        raise ValueError(f"{number:,} elements; the sentences of a corpus are about at most 2^32")
+        raise ValueError(f"{number:,} elements; a corpus numbers them with 32 bits, at most 2^32")
     if isinstance(frequencies, PitmanYor):
         return _PitmanYorElements(frequencies, seed)
     if isinstance(frequencies, Zipf):
@@ -56,7 +56,7 @@ class _PitmanYorElements:
     def __init__(self, law: PitmanYor, seed: int) -> None:
         self._restaurant = Restaurant(law.discount, law.concentration, seed, SEATS)
 
-    def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
+    def next(self, count: int, threads: int | None) -> npt.NDArray[np.uint32]:
         return self._restaurant.seat(count, threads=threads)
 
 
@@ -67,7 +67,7 @@ class _ZipfElements:
         self._law = law
         self._generator = Generator(seed, SEATS)
 
-    def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
+    def next(self, count: int, threads: int | None) -> npt.NDArray[np.uint32]:
         ranks = np.empty(count, dtype=np.int64)
         self._generator.zipf(self._law.exponent, self._law.num_elements, out=ranks, threads=threads)
         return (ranks - 1).astype(np.uint32)
@@ -78,7 +78,7 @@ class _UniformElements:
         self._law = law
         self._generator = Generator(seed, SEATS)
 
-    def next(self, count: int, threads: int) -> npt.NDArray[np.uint32]:
+    def next(self, count: int, threads: int | None) -> npt.NDArray[np.uint32]:
         elements = np.empty(count, dtype=np.uint32)
         self._generator.integers(0, self._law.num_elements, dtype=np.uint32, out=elements, threads=threads)
         return elements

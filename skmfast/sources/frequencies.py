@@ -11,9 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.sources.streams import SEATS, WEIGHTS
-
-MAX_ELEMENTS = 1 << 32  # elements are numbered with 32 bits
+from skmfast.sources.streams import WEIGHTS
 
 
 class Frequencies(Protocol):
@@ -69,8 +67,18 @@ class Frequencies(Protocol):
         """All of it as JSON has it."""
 
 
+class _DrawnInBlocks:
+    """Elements of a corpus at once: the blocks of `skmfast.sources.elements`, in one."""
+
+    def elements(self: Any, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
+        """See `Frequencies.elements`."""
+        from skmfast.sources.elements import element_stream
+
+        return element_stream(self, seed).next(n, threads)
+
+
 @dataclass(frozen=True)
-class PitmanYor:
+class PitmanYor(_DrawnInBlocks):
     """Frequencies drawn from a Pitman-Yor process; elements are numbered in order of appearance.
 
     Parameters
@@ -113,12 +121,6 @@ class PitmanYor:
 
         return float((psi(self.concentration + 1) - psi(1 - self.discount)) / math.log(2))
 
-    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
-        """See `Frequencies.elements`: the tables of a `Restaurant`, numbered in order of appearance."""
-        from skmfast.samplers.pitman_yor import Restaurant
-
-        return Restaurant(self.discount, self.concentration, seed, SEATS).seat(n, threads=threads)
-
     def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
         """See `Frequencies.weights`: drawn after the elements, from their exact posterior given the counts.
 
@@ -134,7 +136,7 @@ class PitmanYor:
 
 
 @dataclass(frozen=True)
-class Zipf:
+class Zipf(_DrawnInBlocks):
     """Element k has probability proportional to (k + 1)^-exponent.
 
     Parameters
@@ -175,14 +177,6 @@ class Zipf:
         """Σ k^-exponent over k = 1, ..., num_elements: a difference of Hurwitz zeta functions."""
         return _zipf_sums(self.exponent, self.num_elements)[0]
 
-    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
-        """See `Frequencies.elements`: the element of rank k is number k - 1."""
-        from skmfast.samplers.generator import Generator
-
-        _check_number(self.num_elements)
-        ranks = Generator(seed, SEATS).zipf(self.exponent, self.num_elements, n, np.int64, threads=threads)
-        return np.asarray(ranks - 1).astype(np.uint32)
-
     def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
         """See `Frequencies.weights`: the probabilities; they depend on nothing but how many are asked for."""
         number = _shown(counts, self.num_elements)
@@ -198,7 +192,7 @@ class Zipf:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(_DrawnInBlocks):
     """All elements are equally frequent.
 
     Parameters
@@ -222,14 +216,6 @@ class Uniform:
     def entropy_bits(self) -> float:
         """log2 of the number of elements."""
         return math.log2(self.num_elements)
-
-    def elements(self, n: int, seed: int, threads: int | None = None) -> npt.NDArray[np.uint32]:
-        """See `Frequencies.elements`."""
-        from skmfast.samplers.generator import Generator
-
-        _check_number(self.num_elements)
-        drawn = Generator(seed, SEATS).integers(0, self.num_elements, n, np.uint32, threads=threads)
-        return np.asarray(drawn)
 
     def weights(self, counts: npt.ArrayLike, seed: int) -> tuple[npt.NDArray[np.float64], float]:
         """See `Frequencies.weights`: all are equal."""
@@ -298,11 +284,6 @@ def _zipf_tail(s: float, begin: int, end: int) -> tuple[float, float]:
                 slope_of_rising = slope_of_rising * factor + rising
                 rising *= factor
     return sums[0], sums[1]
-
-
-def _check_number(num_elements: int) -> None:
-    if num_elements > MAX_ELEMENTS:
-        raise ValueError(f"{num_elements:,} elements; a corpus numbers them with 32 bits")
 
 
 def _shown(counts: npt.ArrayLike, num_elements: int) -> int:
