@@ -1,4 +1,4 @@
-// Arrays of draws from alias tables, split over threads.
+// Arrays of draws from alias tables, in blocks that threads take.
 #include "skm/alias.hpp"
 
 #include <type_traits>
@@ -11,6 +11,7 @@ namespace skm {
 namespace {
 
 constexpr std::size_t kGrain = 1u << 15;  // draws that pay for a thread
+constexpr std::size_t kBlock = 5120;      // draws that a thread takes at a time
 
 const AliasKernels& kernels() noexcept {
 #if defined(SKM_X86)
@@ -26,8 +27,8 @@ template <class T>
 void fill_alias(std::span<const std::uint64_t> slots, std::span<const std::uint32_t> brief, std::uint64_t key,
                 std::uint64_t first, std::span<T> out, unsigned threads) {
   const AliasTables tables = {slots.data(), brief.empty() ? nullptr : brief.data(), slots.size()};
-  parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
-                  [&](std::size_t, std::size_t begin, std::size_t end) {
+  parallel_blocks(out.size(), kBlock, part_count(out.size(), kGrain, threads),
+                  [&](std::size_t begin, std::size_t end) {
                     T* to = out.data() + begin;
                     if constexpr (std::is_same_v<T, std::uint32_t>) {
                       kernels().draw32(tables, key, first + begin, end - begin, to);

@@ -16,6 +16,7 @@ constexpr double kInverseLn2 = 1.4426950408889634074;
 constexpr double kTwoPi = 6.28318530717958647693;
 constexpr double kSearchBelow = 10.0;  // mean; BTRS needs at least 10
 constexpr std::size_t kGrain = 1 << 12;
+constexpr std::size_t kBlock = 1024;  // draws that a thread takes at a time
 
 /// ln(1 - x), accurate for small x too, 0 <= x <= 1/2.
 double log_one_minus(double x) noexcept {
@@ -131,8 +132,8 @@ std::uint64_t binomial(std::uint64_t trials, double p, double q, Draw& draw) noe
 
 void binomial_draws(std::uint64_t key, std::uint64_t first, const std::uint64_t* trials,
                     std::size_t trials_stride, Shapes p, std::span<std::uint64_t> out, unsigned threads) {
-  parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
-                  [&](std::size_t, std::size_t begin, std::size_t end) {
+  parallel_blocks(out.size(), kBlock, part_count(out.size(), kGrain, threads),
+                  [&](std::size_t begin, std::size_t end) {
                     for (std::size_t i = begin; i < end; ++i) {
                       Draw draw(key, first + i);
                       const double chance = p.values[i * p.stride];

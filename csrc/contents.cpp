@@ -8,6 +8,7 @@ namespace skm {
 namespace {
 
 constexpr std::size_t kGrain = 4096;  // elements worth a thread
+constexpr std::size_t kBlock = 1024;  // elements that a thread takes at a time
 
 void write_name(std::uint64_t rest, std::span<const ContentsColumn> digits, std::uint16_t* row) noexcept {
   for (const ContentsColumn& digit : digits) {
@@ -38,8 +39,8 @@ void fill_contents(std::span<const std::uint64_t> elements, std::span<const Cont
   std::uint64_t num_names = 1;
   for (const ContentsColumn& digit : digits) num_names *= digit.size;
   const Permutation permutation(num_names, names_key);
-  parallel_ranges(elements.size(), part_count(elements.size(), kGrain, threads),
-                  [&](std::size_t, std::size_t begin, std::size_t end) {
+  parallel_blocks(elements.size(), kBlock, part_count(elements.size(), kGrain, threads),
+                  [&](std::size_t begin, std::size_t end) {
                     for (std::size_t i = begin; i < end; ++i) {
                       std::uint16_t* row = table + i * stride;
                       write_name(permutation(elements[i]), digits, row);

@@ -12,7 +12,7 @@ namespace skm {
 namespace {
 
 constexpr std::size_t kGrain = 1 << 14;  // draws that pay for a thread
-constexpr std::size_t kBlock = 4096;     // values summed in a row, whatever the number of threads
+constexpr std::size_t kBlock = 4096;     // values summed in a row, and that a thread takes at a time
 
 const GammaKernels& kernels() noexcept {
 #if defined(SKM_X86)
@@ -41,17 +41,16 @@ void beta_logs(std::uint64_t key, std::uint64_t first, Shapes a, Shapes b, std::
 
 void gamma_draws(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log, std::span<double> out,
                  unsigned threads) {
-  parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
-                  [&](std::size_t, std::size_t begin, std::size_t end) {
-                    kernels().draw(key, first + begin, from(shapes, begin), log, out.data() + begin,
-                                   end - begin);
-                  });
+  parallel_blocks(
+      out.size(), kBlock, part_count(out.size(), kGrain, threads), [&](std::size_t begin, std::size_t end) {
+        kernels().draw(key, first + begin, from(shapes, begin), log, out.data() + begin, end - begin);
+      });
 }
 
 void beta_draws(std::uint64_t key, std::uint64_t first, Shapes a, Shapes b, std::span<double> out,
                 unsigned threads) {
-  parallel_ranges(out.size(), part_count(out.size(), kGrain, threads),
-                  [&](std::size_t, std::size_t begin, std::size_t end) {
+  parallel_blocks(out.size(), kBlock, part_count(out.size(), kGrain, threads),
+                  [&](std::size_t begin, std::size_t end) {
                     for (std::size_t i = begin; i < end; i += kPairs) {
                       const std::size_t count = std::min(kPairs, end - i);
                       double logs[2 * kPairs];
@@ -66,22 +65,19 @@ void normalise_logs(std::span<double> logs, unsigned threads) {
   const double shift = *std::max_element(logs.begin(), logs.end());
   const std::size_t blocks = (logs.size() + kBlock - 1) / kBlock;
   std::vector<double> sums(blocks);
-  const std::size_t parts = part_count(blocks, kGrain / kBlock, threads);
-  parallel_ranges(blocks, parts, [&](std::size_t, std::size_t begin, std::size_t end) {
-    for (std::size_t block = begin; block < end; ++block) {
-      const auto some = logs.subspan(block * kBlock, std::min(kBlock, logs.size() - block * kBlock));
-      kernels().exponential(some.data(), shift, some.size());
-      double sum = 0.0;
-      for (const double x : some) sum += x;
-      sums[block] = sum;
-    }
+  const std::size_t workers = part_count(logs.size(), kGrain, threads);
+  parallel_blocks(logs.size(), kBlock, workers, [&](std::size_t begin, std::size_t end) {
+    const auto some = logs.subspan(begin, end - begin);
+    kernels().exponential(some.data(), shift, some.size());
+    double sum = 0.0;
+    for (const double x : some) sum += x;
+    sums[begin / kBlock] = sum;
   });
   double total = 0.0;
   for (const double sum : sums) total += sum;
-  parallel_ranges(logs.size(), part_count(logs.size(), kGrain, threads),
-                  [&](std::size_t, std::size_t begin, std::size_t end) {
-                    for (std::size_t i = begin; i < end; ++i) logs[i] /= total;
-                  });
+  parallel_blocks(logs.size(), kBlock, workers, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) logs[i] /= total;
+  });
 }
 
 }  // namespace skm

@@ -26,8 +26,10 @@ constexpr std::size_t kPadding = 64;
 constexpr std::size_t kGroup = 8;
 // Contents lie at random places in memory: they are fetched this many sentences ahead.
 constexpr std::size_t kAhead = 24;
-// Sentences for which a thread is worth starting.
+// Sentences for which a thread is worth starting, and that a thread takes at a time: what is drawn of them,
+// and what is written, stays in the second-level cache.
 constexpr std::size_t kGrain = 4096;
+constexpr std::size_t kBlock = 960;
 
 constexpr double kTwo53 = 0x1p53;
 
@@ -396,7 +398,7 @@ ContentsFault Renderer::append_contents(std::span<const std::uint16_t> rows) {
 class Renderer::SentenceWords {
  public:
   static constexpr std::size_t kMaxDraws = 2 * kMaxAttributes;
-  static constexpr std::size_t kTile = 64;
+  static constexpr std::size_t kTile = 80;  // whole groups of vectors of words
 
   SentenceWords(std::uint64_t key, std::size_t draws) noexcept : key_(key), blocks_((draws + 1) / 2) {}
 
@@ -496,44 +498,56 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
                            std::uint16_t* choices, std::uint64_t* text_offsets, std::uint64_t* token_offsets,
                            Drawn& drawn, unsigned threads) const {
   const std::size_t count = elements.size();
-  for (std::size_t i = 0; i < count; ++i)
-    if (elements[i] >= num_elements_) return i;
   text_offsets[0] = 0;
   token_offsets[0] = 0;
-  const std::size_t parts = part_count(count, kGrain, threads);
-  drawn.shares_.resize(parts);
-  std::vector<std::exception_ptr> failures(parts);
-  parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    Drawn::Share& share = drawn.shares_[part];
+  drawn.begin((count + kBlock - 1) / kBlock, part_count(count, kGrain, threads));
+  parallel_blocks(count, kBlock, drawn.threads_, [&](std::size_t begin, std::size_t end) {
+    Drawn::Block& block = drawn.blocks_[begin / kBlock];
+    block.begin = begin;
+    block.end = end;
+    block.known = known(elements, begin, end);
+    block.failure = nullptr;
+    if (block.known < end) return;
     try {
-      share.num_spans = draw_range(elements, begin, end, first, key, choices + begin * 2 * statements_,
-                                   text_offsets, token_offsets, share.spans);
+      block.num_spans = draw_range(elements, begin, end, first, key, choices + begin * 2 * statements_,
+                                   text_offsets, token_offsets, block.spans);
+      block.text_size = text_offsets[end];
+      block.num_tokens = token_offsets[end];
     } catch (...) {
-      failures[part] = std::current_exception();
-      return;
+      block.failure = std::current_exception();
     }
-    share.text_begin = share.token_begin = 0;
-    share.text_end = begin < end ? text_offsets[end] : 0;
-    share.token_end = begin < end ? token_offsets[end] : 0;
   });
-  for (const std::exception_ptr& failure : failures)
-    if (failure) std::rethrow_exception(failure);
-  // Each part has counted from 0: what the parts before it hold is added.
-  for (std::size_t part = 1; part < parts; ++part) {
-    Drawn::Share& share = drawn.shares_[part];
-    share.text_begin = drawn.shares_[part - 1].text_end;
-    share.token_begin = drawn.shares_[part - 1].token_end;
-    share.text_end += share.text_begin;
-    share.token_end += share.token_begin;
+  for (const Drawn::Block& block : drawn.blocks()) {
+    if (block.failure) std::rethrow_exception(block.failure);
+    if (block.known < block.end) return block.known;
   }
-  parallel_ranges(count, parts, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    if (part == 0) return;
-    for (std::size_t i = begin; i < end; ++i) {
-      text_offsets[i + 1] += drawn.shares_[part].text_begin;
-      token_offsets[i + 1] += drawn.shares_[part].token_begin;
-    }
-  });
+  drawn.place();
   return count;
+}
+
+/// The first sentence from `begin` on whose element has no contents; `end` if there is none.
+std::size_t Renderer::known(std::span<const std::uint32_t> elements, std::size_t begin,
+                            std::size_t end) const noexcept {
+  const auto unknown = [this](std::uint32_t element) { return element >= num_elements_; };
+  const auto* const last = elements.data() + end;
+  return static_cast<std::size_t>(std::find_if(elements.data() + begin, last, unknown) - elements.data());
+}
+
+void Drawn::begin(std::size_t num_blocks, std::size_t threads) {
+  if (blocks_.size() < num_blocks) blocks_.resize(num_blocks);
+  num_blocks_ = num_blocks;
+  threads_ = threads;
+}
+
+/// Each block has counted from 0: it goes behind those before it.
+void Drawn::place() noexcept {
+  text_size_ = num_tokens_ = 0;
+  for (Block& block : std::span(blocks_).first(num_blocks_)) {
+    block.text_begin = text_size_;
+    block.token_begin = num_tokens_;
+    text_size_ += block.text_size;
+    num_tokens_ += block.num_tokens;
+  }
 }
 
 // ---- writing -----------------------------------------------------------------------------------------
@@ -599,30 +613,38 @@ class Renderer::Writer {
 };
 
 template <class Token>
-void Renderer::write_share(const Drawn::Share& share, std::uint8_t* text, Token* tokens,
+void Renderer::write_block(const Drawn::Block& block, std::uint8_t* text, Token* tokens,
                            std::uint8_t* labels) const noexcept {
-  const std::uint32_t* const list = share.spans.data();
-  const std::uint32_t* const end = list + share.num_spans;
+  const std::uint32_t* const list = block.spans.data();
+  const std::uint32_t* const end = list + block.num_spans;
   // Behind `exact` a step too much could reach what belongs to another thread, or to nobody.
   const std::uint32_t* exact = end;
   for (std::uint64_t behind = 0; exact != list;) {
     if (static_cast<std::uint32_t>(behind) >= kTextStep && behind >> 32 >= kTokenStep) break;
     behind += span_sizes_[*--exact];
   }
-  Writer<Token> out(*this, text + share.text_begin, tokens + share.token_begin, labels + share.token_begin);
+  Writer<Token> out(*this, text + block.text_begin, tokens + block.token_begin, labels + block.token_begin);
   out.template copy<false>(list, exact);
   out.template copy<true>(exact, end);
 }
 
 template <class Token>
-void Renderer::write(const Drawn& drawn, std::uint8_t* text, Token* tokens, std::uint8_t* labels) const {
-  const std::size_t parts = drawn.shares_.size();
-  parallel_ranges(parts, parts, [&](std::size_t part, std::size_t, std::size_t) {
-    write_share(drawn.shares_[part], text, tokens, labels);
+void Renderer::write(const Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offsets, Token* tokens,
+                     std::uint64_t* token_offsets, std::uint8_t* labels) const {
+  const std::span<const Drawn::Block> blocks = drawn.blocks();
+  parallel_blocks(blocks.size(), 1, drawn.threads_, [&](std::size_t number, std::size_t) {
+    const Drawn::Block& block = blocks[number];
+    for (std::size_t i = block.begin; number > 0 && i < block.end; ++i) {
+      text_offsets[i + 1] += block.text_begin;
+      token_offsets[i + 1] += block.token_begin;
+    }
+    write_block(block, text, tokens, labels);
   });
 }
 
-template void Renderer::write(const Drawn&, std::uint8_t*, std::uint16_t*, std::uint8_t*) const;
-template void Renderer::write(const Drawn&, std::uint8_t*, std::uint32_t*, std::uint8_t*) const;
+template void Renderer::write(const Drawn&, std::uint8_t*, std::uint64_t*, std::uint16_t*, std::uint64_t*,
+                              std::uint8_t*) const;
+template void Renderer::write(const Drawn&, std::uint8_t*, std::uint64_t*, std::uint32_t*, std::uint64_t*,
+                              std::uint8_t*) const;
 
 }  // namespace skm

@@ -3,6 +3,8 @@
 namespace lanes {
 
 constexpr std::size_t kLanes = 4;
+// Vectors that go through the rounds of Philox together: one alone would wait for its own products.
+constexpr int kTogether = 4;
 using Words = __m256i;
 using Doubles = __m256d;
 using Mask = __m256d;
@@ -39,6 +41,13 @@ inline Words right(Words x) noexcept {
 inline Words multiply_low(Words a, Words b) noexcept { return _mm256_mul_epu32(a, b); }
 /// Lower half of each word from the upper half of x; the upper half is anything.
 inline Words upper_half(Words x) noexcept { return _mm256_shuffle_epi32(x, 0xF5); }
+/// The same: with three vector units for two products nothing is gained by way of memory.
+inline Words upper_half_by_load(Words x, Words&) noexcept { return upper_half(x); }
+/// Lower half of each word: upper half of `product` ^ lower of `a` ^ lower of `b`; upper: lower of `product`.
+inline Words swapped_exclusive(Words product, Words a, Words b) noexcept {
+  const Words swapped = _mm256_shuffle_epi32(product, 0xB1);
+  return _mm256_blend_epi32(swapped, exclusive(swapped, a, b), 0x55);
+}
 /// Lower half of each word from `low`'s, upper from the lower half of `high`.
 inline Words joined(Words low, Words high) noexcept {
   return _mm256_blend_epi32(low, _mm256_slli_epi64(high, 32), 0xAA);

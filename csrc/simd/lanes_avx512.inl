@@ -3,6 +3,9 @@
 namespace lanes {
 
 constexpr std::size_t kLanes = 8;
+// Vectors that go through the rounds of Philox together: one alone would wait for its own products, more than
+// these would not fit the registers.
+constexpr int kTogether = 5;
 using Words = __m512i;
 using Doubles = __m512d;
 using Mask = __mmask8;
@@ -35,6 +38,16 @@ inline Words right(Words x) noexcept {
 inline Words multiply_low(Words a, Words b) noexcept { return _mm512_mul_epu32(a, b); }
 /// Lower half of each word from the upper half of x; the upper half is anything.
 inline Words upper_half(Words x) noexcept { return _mm512_shuffle_epi32(x, _MM_PERM_DDBB); }
+/// The same by way of `room`: the load moves the halves, so that both vector units stay free for products.
+inline Words upper_half_by_load(Words x, Words& room) noexcept {
+  Words result;
+  __asm__("vmovdqa64 %2, %1\n\tvmovshdup %1, %0" : "=v"(result), "=m"(room) : "v"(x));
+  return result;
+}
+/// Lower half of each word: upper half of `product` ^ lower of `a` ^ lower of `b`; upper: lower of `product`.
+inline Words swapped_exclusive(Words product, Words a, Words b) noexcept {
+  return _mm512_mask_ternarylogic_epi32(_mm512_shuffle_epi32(product, _MM_PERM_CDAB), 0x5555, a, b, 0x96);
+}
 /// Lower half of each word from `low`'s, upper from the lower half of `high`.
 inline Words joined(Words low, Words high) noexcept {
   return _mm512_mask_shuffle_epi32(low, 0xAAAA, high, _MM_PERM_CCAA);

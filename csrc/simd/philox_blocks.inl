@@ -6,9 +6,6 @@
 using lanes::kLanes;
 using lanes::Words;
 
-// Vectors that go through the rounds together: one alone would wait for its own products.
-constexpr int kTogether = 4;
-
 struct Halves {
   Words half0, half1;
 };
@@ -34,50 +31,73 @@ struct State {
   Words c0, c1, c2, c3;
 };
 
-// Rounds from `from` on.
+// The next round's state. Of the four moves from upper to lower halves in two rounds one goes by way of
+// memory: as many as the stores of a processor bear.
+template <int together>
+[[gnu::always_inline]] inline void next(State (&state)[together], const Words (&product0)[together],
+                                        const Words (&product1)[together], int round,
+                                        const Keys& keys) noexcept {
+  Words room[together];
+  for (int v = 0; v < together; ++v) {
+    const Words high0 =
+        round % 2 == 0 ? lanes::upper_half_by_load(product0[v], room[v]) : lanes::upper_half(product0[v]);
+    state[v] = {high_word(product1[v], state[v].c1, keys.key0[round]), product1[v],
+                lanes::exclusive(high0, state[v].c3, keys.key1[round]), product0[v]};
+  }
+}
+
+// Rounds from `from` on; the last one writes its words where they belong in the halves.
 template <int from, int together>
 [[gnu::always_inline]] inline void finish(State (&state)[together], const Keys& keys,
                                           Halves (&halves)[together]) noexcept {
   const Words multiplier0 = lanes::word(kPhiloxMultiplier0);
   const Words multiplier1 = lanes::word(kPhiloxMultiplier1);
+  Words product0[together], product1[together];
 #pragma GCC unroll 10
   for (int round = from; round < kPhiloxRounds; ++round) {
-    Words product0[together], product1[together];
     for (int v = 0; v < together; ++v) {
       product0[v] = lanes::multiply_low(multiplier0, state[v].c0);
       product1[v] = lanes::multiply_low(multiplier1, state[v].c2);
     }
-    for (int v = 0; v < together; ++v) {
-      state[v] = {high_word(product1[v], state[v].c1, keys.key0[round]), product1[v],
-                  high_word(product0[v], state[v].c3, keys.key1[round]), product0[v]};
-    }
+    if (round + 1 < kPhiloxRounds) next(state, product0, product1, round, keys);
   }
+  constexpr int kLast = kPhiloxRounds - 1;
   for (int v = 0; v < together; ++v) {
-    halves[v] = {lanes::joined(state[v].c0, state[v].c1), lanes::joined(state[v].c2, state[v].c3)};
+    halves[v] = {lanes::swapped_exclusive(product1[v], state[v].c1, keys.key0[kLast]),
+                 lanes::swapped_exclusive(product0[v], state[v].c3, keys.key1[kLast])};
   }
 }
 
 // Blocks (counter, 0) for counters whose upper half is `upper` in every lane. Two of the four products of the
-// first two rounds are then the same for all: of c2 = 0, and of c0 after the first round.
+// first two rounds are then the same for all: of c2 = 0, and of c0 after the first round; and that of the
+// counter grows by the same number from one vector to the next.
 struct Sequential {
   Sequential(const Keys& of, std::uint32_t upper) noexcept : keys(of) {
     const Words first0 = lanes::exclusive(lanes::word(upper), keys.key0[0], lanes::word(0));
     constant = lanes::multiply_low(lanes::word(kPhiloxMultiplier0), first0);
     constant_high = lanes::upper_half(constant);
   }
-  [[gnu::always_inline]] State after_two_rounds(Words counter) const noexcept {
-    const Words product0 = lanes::multiply_low(lanes::word(kPhiloxMultiplier0), counter);
+  /// The product of counters, which in_order's order has from `block` on, in the first round.
+  static Words product(std::uint64_t block) noexcept {
+    return lanes::multiply_low(lanes::word(kPhiloxMultiplier0), lanes::counters(block));
+  }
+  /// What `product` grows by when the counter grows by `blocks`, and its lower half does not overflow.
+  static Words growth(std::uint64_t blocks) noexcept {
+    return lanes::word(std::uint64_t{kPhiloxMultiplier0} * blocks);
+  }
+  [[gnu::always_inline]] State after_two_rounds(Words product0) const noexcept {
     const Words c2 = high_word(product0, lanes::word(0), keys.key1[0]);
     const Words product1 = lanes::multiply_low(lanes::word(kPhiloxMultiplier1), c2);
     return {high_word(product1, lanes::word(0), keys.key0[1]), product1,
             lanes::exclusive(constant_high, product0, keys.key1[1]), constant};
   }
+  /// The next blocks; `product` goes on behind them.
   template <int together>
-  [[gnu::always_inline]] void operator()(Words counter, Halves (&halves)[together]) const noexcept {
+  [[gnu::always_inline]] void operator()(Words& product, Halves (&halves)[together]) const noexcept {
     State state[together];
     for (int v = 0; v < together; ++v) {
-      state[v] = after_two_rounds(counter);
-      counter = lanes::add(counter, lanes::word(kLanes));
+      state[v] = after_two_rounds(product);
+      product = lanes::add(product, growth(kLanes));
     }
     finish<2>(state, keys, halves);
   }
@@ -98,16 +118,15 @@ inline std::size_t fill_vectors(const Keys& keys, std::uint64_t block, std::size
     if (steps > left / (kStep / 2)) steps = left / (kStep / 2);
     if (steps == 0) break;
     const Sequential blocks(keys, static_cast<std::uint32_t>(block >> 32));
-    Words counter = lanes::counters(block);
+    Words product = Sequential::product(block);
     for (const std::size_t end = j + steps * kStep; j < end; j += kStep) {
       Halves halves[together];
-      blocks(counter, halves);
+      blocks(product, halves);
       for (int v = 0; v < together; ++v) {
         const lanes::InOrder ordered = lanes::in_order(halves[v].half0, halves[v].half1);
         store(out + j + 2 * kLanes * v, ordered.low);
         store(out + j + 2 * kLanes * v + kLanes, ordered.high);
       }
-      counter = lanes::add(counter, lanes::word(kStep / 2));
     }
     block += steps * (kStep / 2);
   }
@@ -124,7 +143,8 @@ inline void fill(std::uint64_t key, std::uint64_t first, std::size_t count, T* o
   while (j < count) {
     std::size_t scalars = 1;
     if ((first + j) % 2 == 0) {
-      j += fill_vectors<kTogether>(keys, (first + j) / 2, count - j, out + j, store);
+      j += fill_vectors<lanes::kTogether>(keys, (first + j) / 2, count - j, out + j, store);
+      j += fill_vectors<2>(keys, (first + j) / 2, count - j, out + j, store);
       j += fill_vectors<1>(keys, (first + j) / 2, count - j, out + j, store);
       scalars = 2 * kLanes;
     }

@@ -153,9 +153,10 @@ void check_rendered(const Plan& plan, const skm::Renderer& renderer,
   static skm::Drawn drawn;  // used again and again, as in a long run
   CHECK(renderer.draw(elements, first, key, choices.data(), text_offsets.data(), token_offsets.data(), drawn,
                       threads) == n);
-  std::vector<std::uint8_t> text(text_offsets[n]), labels(token_offsets[n]);
-  std::vector<Token> tokens(token_offsets[n]);
-  renderer.write(drawn, text.data(), tokens.data(), labels.data());
+  std::vector<std::uint8_t> text(drawn.text_size()), labels(drawn.num_tokens());
+  std::vector<Token> tokens(drawn.num_tokens());
+  renderer.write(drawn, text.data(), text_offsets.data(), tokens.data(), token_offsets.data(), labels.data());
+  CHECK(text_offsets[n] == text.size() && token_offsets[n] == tokens.size());
   Sentence all;
   for (std::size_t i = 0; i < n; ++i) {
     CHECK(text_offsets[i] == all.text.size() && token_offsets[i] == all.tokens.size());

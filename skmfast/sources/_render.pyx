@@ -61,6 +61,8 @@ cdef extern from "skm/render.hpp" namespace "skm" nogil:
     RenderFault check_plan(const Plan&)
     cdef cppclass Drawn:
         Drawn() except +
+        uint64_t text_size()
+        uint64_t num_tokens()
     cdef cppclass CxxRenderer "skm::Renderer":
         CxxRenderer(const Plan&) except +
         ContentsFault append_contents(Halves) except +
@@ -71,9 +73,11 @@ cdef extern from "skm/render.hpp" namespace "skm" nogil:
         size_t draw(Words elements, uint64_t first, uint64_t key, uint16_t* choices, uint64_t* text_offsets,
                     uint64_t* token_offsets, Drawn& drawn, unsigned threads) except +
         void write16 "write<std::uint16_t>"(
-            const Drawn& drawn, uint8_t* text, uint16_t* tokens, uint8_t* labels) except +
+            const Drawn& drawn, uint8_t* text, uint64_t* text_offsets, uint16_t* tokens,
+            uint64_t* token_offsets, uint8_t* labels) except +
         void write32 "write<std::uint32_t>"(
-            const Drawn& drawn, uint8_t* text, uint32_t* tokens, uint8_t* labels) except +
+            const Drawn& drawn, uint8_t* text, uint64_t* text_offsets, uint32_t* tokens,
+            uint64_t* token_offsets, uint8_t* labels) except +
 
 
 cdef cnp.ndarray plan_array(plan, str name, dtype):
@@ -270,17 +274,17 @@ cdef class Renderer:
             raise ValueError(
                 f"sentence {first + known} is about element {chosen[known]}; {core.num_elements()} have contents"
             )
-        cdef cnp.ndarray text = output(buffers, "text", text_places[count], np.uint8)
-        cdef cnp.ndarray tokens = output(buffers, "tokens", places[count], self.token_dtype)
-        cdef cnp.ndarray labels = output(buffers, "labels", places[count], np.uint8)
+        cdef cnp.ndarray text = output(buffers, "text", drawn.get().text_size(), np.uint8)
+        cdef cnp.ndarray tokens = output(buffers, "tokens", drawn.get().num_tokens(), self.token_dtype)
+        cdef cnp.ndarray labels = output(buffers, "labels", drawn.get().num_tokens(), np.uint8)
         cdef uint8_t* characters = <uint8_t*> cnp.PyArray_DATA(text)
         cdef uint8_t* marks = <uint8_t*> cnp.PyArray_DATA(labels)
         cdef void* ids = cnp.PyArray_DATA(tokens)
         with nogil:
             if core.wide_tokens():
-                core.write32(drawn.get()[0], characters, <uint32_t*> ids, marks)
+                core.write32(drawn.get()[0], characters, text_places, <uint32_t*> ids, places, marks)
             else:
-                core.write16(drawn.get()[0], characters, <uint16_t*> ids, marks)
+                core.write16(drawn.get()[0], characters, text_places, <uint16_t*> ids, places, marks)
         drawn.swap(self.spare)
         shaped = (<object> statements).reshape(count, -1, 2) if count else (
             np.empty((0, core.statements(), 2), dtype=np.uint16))

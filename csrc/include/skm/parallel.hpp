@@ -1,8 +1,9 @@
-// Work on several threads: equal ranges, or whatever the work takes from a counter. Nothing is kept between
-// calls.
+// Work on several threads: equal ranges, blocks that threads take one by one, or whatever the work takes from
+// a counter. Nothing is kept between calls.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <mutex>
@@ -40,6 +41,31 @@ void parallel_ranges(std::size_t count, std::size_t parts, Body&& body) {
     if (!started) body(part, begin, end);
     begin = end;
   }
+  for (std::thread& worker : workers) worker.join();
+}
+
+/// Calls body(begin, end) for blocks that cover [0, count), of `block` items but for the last, on up to
+/// `threads` threads, the caller's among them. Each takes the next block when it is done with one, so that
+/// neither a thread that starts late nor a processor that others use keeps everybody waiting; which thread
+/// does what is left to chance. `body` must not throw. Where the system gives no more threads those there are
+/// do the work.
+template <class Body>
+void parallel_blocks(std::size_t count, std::size_t block, std::size_t threads, Body&& body) {
+  std::atomic<std::size_t> next = 0;
+  const std::size_t blocks = (count + block - 1) / block;
+  const auto work = [&body, &next, count, block, blocks] {
+    for (std::size_t b = next.fetch_add(1); b < blocks; b = next.fetch_add(1)) {
+      body(b * block, std::min(count, (b + 1) * block));
+    }
+  };
+  std::vector<std::thread> workers;
+  threads = std::min(threads, blocks);
+  if (threads > 1) workers.reserve(threads - 1);
+  try {
+    for (std::size_t t = 1; t < threads; ++t) workers.emplace_back(work);
+  } catch (const std::system_error&) {
+  }
+  work();
   for (std::thread& worker : workers) worker.join();
 }
 

@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <vector>
 
@@ -76,15 +77,31 @@ RenderFault check_plan(const RenderPlan& plan);
 /// Sentences as the numbers of their spans: what Renderer::draw leaves to Renderer::write, about 32 bytes a
 /// sentence. Good for the Renderer that made it; drawing into it again needs no new memory.
 class Drawn {
+ public:
+  /// Bytes of text, and tokens, of all sentences.
+  std::uint64_t text_size() const noexcept { return text_size_; }
+  std::uint64_t num_tokens() const noexcept { return num_tokens_; }
+
+ private:
   friend class Renderer;
-  /// What one thread has drawn, and where it goes.
-  struct Share {
+  /// Some sentences in a row, drawn by one thread and written by one, and where they go.
+  struct Block {
     std::vector<std::uint32_t> spans;  ///< the first num_spans are in use
     std::size_t num_spans = 0;
-    std::uint64_t text_begin = 0, text_end = 0;
-    std::uint64_t token_begin = 0, token_end = 0;
+    std::size_t begin = 0, end = 0;  ///< sentences
+    std::size_t known = 0;           ///< first one whose element has no contents, or end
+    std::uint64_t text_begin = 0, text_size = 0;
+    std::uint64_t token_begin = 0, num_tokens = 0;
+    std::exception_ptr failure;
   };
-  std::vector<Share> shares_;
+  std::span<const Block> blocks() const noexcept { return std::span(blocks_).first(num_blocks_); }
+  void begin(std::size_t num_blocks, std::size_t threads);
+  void place() noexcept;
+
+  std::vector<Block> blocks_;  ///< the first num_blocks_ are in use
+  std::size_t num_blocks_ = 0;
+  std::size_t threads_ = 1;
+  std::uint64_t text_size_ = 0, num_tokens_ = 0;
 };
 
 class Renderer {
@@ -103,18 +120,20 @@ class Renderer {
   bool wide_tokens() const noexcept { return spans16_.spans.empty(); }
 
   /// Draws the sentences first, first + 1, ... of `elements`; first + elements.size() is at most 2^62. Writes
-  /// the choices, (attribute, template within the kind and attribute) for each statement, and where each
-  /// sentence's text and tokens begin, counted from 0: offsets have elements.size() + 1 entries. Returns the
-  /// index of the first element without contents, and the output is then unspecified; elements.size() where
-  /// there is none. Throws std::bad_alloc.
+  /// the choices, (attribute, template within the kind and attribute) for each statement, and begins what
+  /// write() finishes: offsets, which have elements.size() + 1 entries. Returns the index of the first
+  /// element without contents, and the output is then unspecified; elements.size() where there is none.
+  /// Throws std::bad_alloc.
   std::size_t draw(std::span<const std::uint32_t> elements, std::uint64_t first, std::uint64_t key,
                    std::uint16_t* choices, std::uint64_t* text_offsets, std::uint64_t* token_offsets,
                    Drawn& drawn, unsigned threads) const;
 
-  /// Writes the sentences that draw() has drawn: text_offsets.back() bytes of text, token_offsets.back()
-  /// tokens and labels, nothing beyond. Token is std::uint32_t where wide_tokens(), otherwise std::uint16_t.
+  /// Writes the sentences that draw() has drawn: drawn.text_size() bytes of text, drawn.num_tokens() tokens
+  /// and labels, nothing beyond; and makes draw()'s offsets say where each sentence's text and tokens begin,
+  /// counted from 0. To be called once. Token is std::uint32_t where wide_tokens(), otherwise std::uint16_t.
   template <class Token>
-  void write(const Drawn& drawn, std::uint8_t* text, Token* tokens, std::uint8_t* labels) const;
+  void write(const Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offsets, Token* tokens,
+             std::uint64_t* token_offsets, std::uint8_t* labels) const;
 
  private:
   static constexpr std::size_t kTextStep = 32;
@@ -165,8 +184,10 @@ class Renderer {
   std::uint64_t draw_sentence(const std::uint16_t* row, const SentenceWords& words, std::size_t t,
                               std::uint16_t* choices, std::uint32_t*& list) const noexcept;
   template <class Token>
-  void write_share(const Drawn::Share& share, std::uint8_t* text, Token* tokens,
+  void write_block(const Drawn::Block& block, std::uint8_t* text, Token* tokens,
                    std::uint8_t* labels) const noexcept;
+  std::size_t known(std::span<const std::uint32_t> elements, std::size_t begin,
+                    std::size_t end) const noexcept;
   void compile_choices(const RenderPlan& plan);
   const std::uint16_t* row_of(std::uint32_t element) const noexcept {
     return contents_.data() + std::size_t{element} * row_width_;
