@@ -1,5 +1,5 @@
 // Kernels of the Chinese restaurant: the choice of every customer of an epoch, as far as it does not depend
-// on the others of the epoch.
+// on the others of the epoch; who joins a customer of the epoch; and counts of tables into the line.
 #pragma once
 
 #include <cstddef>
@@ -45,6 +45,26 @@ inline constexpr std::uint32_t kPending = 0x80000000u;
 inline constexpr std::uint32_t kCoin = 0x40000000u;
 inline constexpr std::uint32_t kOffsetMask = 0x3FFFFFFFu;
 
+/// What became of the epoch's customers so far.
+struct EpochSeats {
+  std::uint32_t* seats;           ///< choices, then labels, of the epoch's customers
+  const std::uint32_t* founders;  ///< offset of who founded table `tables` + i
+  std::uint32_t tables;           ///< when the epoch began
+};
+
+/// How much of the line some tables take, or where on it they start.
+struct LineSizes {
+  std::uint64_t blocks = 0, runs = 0, singles = 0;
+};
+
+/// Where the labels of the next table's blocks, runs and single customers go.
+struct LineCursors {
+  std::uint32_t *block, *run, *single;
+  /// One beyond what may be written at the cursor of the shortest pieces: singles, or runs where runs have
+  /// one customer, or blocks where those do.
+  const std::uint32_t* shortest_end;
+};
+
 struct RestaurantKernels {
   /// Choices of customers begin to end - 1, none before the start; offsets (from the start) of those that are
   /// pending go to `pending`, room for end - begin + 16. Returns their number. For kernels with group > 1:
@@ -52,6 +72,21 @@ struct RestaurantKernels {
   std::size_t (*choose)(const SeatingLine& line, std::uint64_t begin, std::uint64_t end,
                         std::uint32_t* choices, std::uint32_t* pending);
   std::size_t group;
+
+  /// Gives those of the `count` pending customers their labels who refer to one of the first `settled`
+  /// customers of the epoch, all of which have labels, and join. Leaves the others' offsets in `pending`, in
+  /// their order, room for 16 more, and returns their number.
+  std::size_t (*join)(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* pending,
+                      std::size_t count);
+
+  /// Adds tallies[k] to counts[k] and clears it, for k < num.
+  void (*add_tallies)(std::uint32_t* counts, std::uint8_t* tallies, std::size_t num);
+  /// Sizes on the line of tables with these counts, below 2^32 together.
+  LineSizes (*measure)(const std::uint32_t* counts, std::size_t num, unsigned block_shift,
+                       unsigned run_shift);
+  /// Labels first_label, first_label + 1, ... of tables with these counts. Returns where the next go.
+  LineCursors (*fill)(const std::uint32_t* counts, std::size_t num, std::uint32_t first_label,
+                      unsigned block_shift, unsigned run_shift, LineCursors to);
 };
 
 /// The choice of customer t: what every kernel must give.

@@ -10,6 +10,13 @@
 namespace skm {
 namespace {
 
+inline std::uint32_t* repeat(std::uint32_t* to, std::uint32_t count, std::uint32_t label) {
+  for (std::uint32_t i = 0; i < count; ++i) to[i] = label;
+  return to + count;
+}
+
+#include "restaurant_tables.inl"
+
 struct Words {
   __m256i word[4];  // the low halves of 64-bit lanes: words of four blocks
 };
@@ -149,7 +156,7 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 16};
+constexpr RestaurantKernels kKernels = {choose, 16, join_plainly, add_tallies, measure, fill_plainly};
 
 }  // namespace
 

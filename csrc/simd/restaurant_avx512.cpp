@@ -14,6 +14,20 @@
 namespace skm {
 namespace {
 
+/// Lanes 0 to count - 1 of sixteen.
+inline __mmask16 first_lanes(std::uint32_t count) { return static_cast<__mmask16>(_bzhi_u32(0xFFFF, count)); }
+
+/// Stores are masked, so that nobody else's places are touched.
+inline std::uint32_t* repeat(std::uint32_t* to, std::uint32_t count, std::uint32_t label) {
+  const __m512i labels = _mm512_set1_epi32(static_cast<int>(label));
+  std::uint32_t* const end = to + count;
+  for (; end - to > 16; to += 16) _mm512_storeu_si512(to, labels);
+  _mm512_mask_storeu_epi32(to, first_lanes(static_cast<std::uint32_t>(end - to)), labels);
+  return end;
+}
+
+#include "restaurant_tables.inl"
+
 inline __m512i wide(std::uint64_t x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
 inline __m512i xor2(__m512i a, __m512i b) { return _mm512_xor_si512(a, b); }
 inline __m512i xor3(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
@@ -213,7 +227,71 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 32};
+/// Who joins is settled for sixteen at a time: two or three gathers and a scatter.
+std::size_t join(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* pending, std::size_t count) {
+  const __m512i tables = Line::set(epoch.tables), end = Line::set(settled), none = _mm512_setzero_si512();
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i < 16 ? static_cast<std::uint32_t>(count - i) : 16);
+    const __m512i self = _mm512_maskz_loadu_epi32(lanes, pending + i);
+    const __m512i choice = _mm512_mask_i32gather_epi32(none, lanes, self, epoch.seats, 4);
+    const __m512i offset = _mm512_and_si512(choice, Line::set(kOffsetMask));
+    const __mmask16 known = _mm512_mask_cmplt_epu32_mask(lanes, offset, end);
+    const __m512i label = _mm512_mask_i32gather_epi32(none, known, offset, epoch.seats, 4);
+    const __mmask16 coin = _mm512_mask_test_epi32_mask(known, choice, Line::set(kCoin));
+    const __mmask16 fresh = _mm512_mask_cmpge_epu32_mask(coin, label, tables);
+    const __m512i founder =
+        _mm512_mask_i32gather_epi32(none, fresh, _mm512_sub_epi32(label, tables), epoch.founders, 4);
+    const __mmask16 opens = _mm512_mask_cmpeq_epi32_mask(fresh, founder, offset);
+    const auto joins = static_cast<__mmask16>(known & ~opens);
+    const auto others = static_cast<__mmask16>(lanes & ~joins);
+    _mm512_mask_i32scatter_epi32(epoch.seats, joins, self, label, 4);
+    _mm512_storeu_si512(pending + left, _mm512_maskz_compress_epi32(others, self));
+    left += static_cast<std::size_t>(__builtin_popcount(others));
+  }
+  return left;
+}
+
+/// Tables with others are put together first, so that the loop over them has no branch that depends on which
+/// they are.
+LineCursors fill(const std::uint32_t* counts, std::size_t num, std::uint32_t first_label,
+                 unsigned block_shift, unsigned run_shift, LineCursors to) {
+  constexpr std::size_t kTables = 1024;
+  std::uint32_t labels[kTables + 16], others[kTables + 16];
+  const std::uint32_t most = most_in_shortest(block_shift, run_shift);
+  const std::uint32_t few = most < 16 ? most : 16;
+  const __m512i ascending = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (std::size_t done = 0; done < num;) {
+    const std::size_t now = num - done < kTables ? num - done : kTables;
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < now; i += 16) {
+      const __mmask16 lanes = first_lanes(now - i < 16 ? static_cast<std::uint32_t>(now - i) : 16);
+      const __m512i count = _mm512_maskz_loadu_epi32(lanes, counts + done + i);
+      const __m512i label = _mm512_add_epi32(ascending, Line::set(first_label + done + i));
+      const __mmask16 shared = _mm512_mask_cmpgt_epu32_mask(lanes, count, Line::set(1));
+      _mm512_storeu_si512(labels + found, _mm512_maskz_compress_epi32(shared, label));
+      _mm512_storeu_si512(others + found,
+                          _mm512_maskz_compress_epi32(shared, _mm512_sub_epi32(count, Line::set(1))));
+      found += static_cast<std::size_t>(__builtin_popcount(shared));
+    }
+    std::uint32_t* cursor = shortest(to, block_shift, run_shift);
+    for (std::size_t j = 0; j < found; ++j) {
+      if (others[j] <= few) [[likely]] {
+        _mm512_mask_storeu_epi32(cursor, first_lanes(others[j]), Line::set(labels[j]));
+        cursor += others[j];
+        continue;
+      }
+      shortest(to, block_shift, run_shift) = cursor;
+      place(others[j], labels[j], block_shift, run_shift, to);
+      cursor = shortest(to, block_shift, run_shift);
+    }
+    shortest(to, block_shift, run_shift) = cursor;
+    done += now;
+  }
+  return to;
+}
+
+constexpr RestaurantKernels kKernels = {choose, 32, join, add_tallies, measure, fill};
 
 }  // namespace
 

@@ -6,6 +6,13 @@
 namespace skm {
 namespace {
 
+inline std::uint32_t* repeat(std::uint32_t* to, std::uint32_t count, std::uint32_t label) {
+  for (std::uint32_t i = 0; i < count; ++i) to[i] = label;
+  return to + count;
+}
+
+#include "restaurant_tables.inl"
+
 __extension__ typedef unsigned __int128 uint128;
 
 /// Blocks that four customers share.
@@ -74,7 +81,7 @@ std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t e
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 1};
+constexpr RestaurantKernels kKernels = {choose, 1, join_plainly, add_tallies, measure, fill_plainly};
 
 }  // namespace
 

@@ -1,14 +1,18 @@
 // The restaurant: every kernel against the baseline, threads and cuts, limits.
 #include "skm/restaurant.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>
 
 #include "../simd/restaurant.hpp"
+#include "../table_counts.hpp"
 #include "check.hpp"
 #include "skm/isa.hpp"
+#include "skm/team.hpp"
 
 namespace {
 
@@ -53,6 +57,137 @@ void kernels_agree(std::uint64_t others, double concentration, double discount) 
     CHECK(now == open && found == right);
     for (std::size_t i = 0; i < open; ++i) CHECK(pending[i] == right_pending[i]);
   }
+}
+
+/// Who joins one of the first half of an epoch, and who is left, for every kernel.
+void joins_agree() {
+  constexpr std::uint32_t kTables = 50, kCustomers = 2000, kSettled = 1000;
+  std::vector<std::uint32_t> seats(kCustomers), founders(kCustomers), pending;
+  std::uint32_t tables = kTables, random = 1;
+  const auto next = [&](std::uint32_t below) {
+    random = random * 1664525 + 1013904223;
+    return (random >> 8) % below;
+  };
+  for (std::uint32_t t = 0; t < kSettled; ++t) {
+    const bool opens = next(3) == 0;
+    if (opens) founders[tables - kTables] = t;
+    seats[t] = opens ? tables++ : next(tables);
+  }
+  for (std::uint32_t t = kSettled; t < kCustomers; ++t) {
+    const std::uint32_t kind = next(8), coin = next(2) * kCoin;
+    const std::uint32_t offset = kind == 0 ? t : kind == 1 ? kOffsetMask : next(kind < 6 ? kSettled : t);
+    seats[t] = kind == 2 ? next(kTables) : kPending | coin | offset;
+    if (kind != 2) pending.push_back(t);
+  }
+  std::vector<std::uint32_t> right = seats, left;
+  for (const std::uint32_t self : pending) {
+    const std::uint32_t offset = seats[self] & kOffsetMask;
+    const std::uint32_t label = offset < kSettled ? seats[offset] : 0;
+    const bool founder = label >= kTables && founders[label - kTables] == offset;
+    if (offset < kSettled && !(founder && (seats[self] & kCoin) != 0)) {
+      right[self] = label;
+    } else {
+      left.push_back(self);
+    }
+  }
+  CHECK(left.size() > 300 && left.size() < pending.size() - 300);
+  std::vector<const RestaurantKernels*> all = kernels_here();
+  all.push_back(&restaurant_kernels_baseline());
+  for (const RestaurantKernels* kernel : all) {
+    for (const std::size_t count : {pending.size(), std::size_t{0}, std::size_t{1}, std::size_t{16}}) {
+      std::vector<std::uint32_t> found = seats, open(pending.begin(), pending.begin() + count);
+      open.resize(count + 16);
+      open.resize(kernel->join({found.data(), founders.data(), kTables}, kSettled, open.data(), count));
+      CHECK(std::equal(open.begin(), open.end(), left.begin()));
+      CHECK(count != pending.size() || (found == right && open == left));
+    }
+  }
+}
+
+/// The labels of a line of tables with these counts.
+std::vector<std::uint32_t> plain_places(const std::vector<std::uint64_t>& counts, unsigned block_shift,
+                                        unsigned run_shift) {
+  std::vector<std::uint32_t> blocks, runs, singles;
+  for (std::uint32_t k = 0; k < counts.size(); ++k) {
+    const std::uint64_t others = counts[k] - 1;
+    blocks.insert(blocks.end(), others >> block_shift, k);
+    runs.insert(runs.end(), (others & ((std::uint64_t{1} << block_shift) - 1)) >> run_shift, k);
+    singles.insert(singles.end(), others & ((std::uint64_t{1} << run_shift) - 1), k);
+  }
+  blocks.insert(blocks.end(), runs.begin(), runs.end());
+  blocks.insert(blocks.end(), singles.begin(), singles.end());
+  return blocks;
+}
+
+/// Tallies of two threads, with bytes that wrap, added in two parts, and the line of the sums.
+void lines_agree(unsigned block_shift, unsigned run_shift, std::uint64_t largest) {
+  std::vector<const RestaurantKernels*> all = kernels_here();
+  all.push_back(&restaurant_kernels_baseline());
+  constexpr std::size_t kTables = 5000, kOld = 4000, kMiddle = 1500;
+  std::vector<std::uint64_t> counts(kOld);
+  std::uint64_t customers = 0;
+  for (std::size_t k = 0; k < kOld; ++k) {
+    counts[k] = k < 3 ? largest - k : k % 5 != 0 ? 1 : k * k % 97 + 1;
+    customers += counts[k];
+  }
+  std::vector<std::uint32_t> labels;
+  for (std::uint32_t k = 0; k < kTables; ++k)
+    labels.insert(labels.end(), k % 1000 == 0 ? 1000 : k % 3 + 1, k);
+  for (const RestaurantKernels* kernel : all) {
+    TableCounts seated;
+    seated.assign(counts);
+    std::vector<std::uint64_t> right = counts;
+    right.resize(kTables);
+    std::vector<Tally> tallies(2);
+    for (Tally& tally : tallies) {
+      tally.reserve(kTables, labels.size());
+      tally.add(labels.data(), labels.size());
+      for (const std::uint32_t k : labels) ++right[k];
+    }
+    for (std::size_t k = 0; k < kTables; ++k) {
+      std::uint64_t sum = k < kOld ? counts[k] : 0;
+      for (const Tally& tally : tallies)
+        sum += tally.below_wrap(k) + Tally::kWrap * std::ranges::count(tally.wraps(), k);
+      CHECK(sum == right[k]);
+    }
+    seated.resize(kTables, customers + 2 * labels.size());
+    const LineSizes low = seated.add(*kernel, tallies, 0, kMiddle, block_shift, run_shift);
+    const LineSizes high = seated.add(*kernel, tallies, kMiddle, kTables, block_shift, run_shift);
+    for (std::size_t k = 0; k < kTables; ++k)
+      CHECK(seated[k] == right[k] && tallies[0].below_wrap(k) + tallies[1].below_wrap(k) == 0);
+
+    const std::vector<std::uint32_t> expected = plain_places(right, block_shift, run_shift);
+    const std::uint64_t blocks = low.blocks + high.blocks, runs = low.runs + high.runs;
+    CHECK(blocks + runs + low.singles + high.singles == expected.size());
+    std::vector<std::uint32_t> places(expected.size() + 1, 77777);
+    std::uint32_t* const at = places.data();
+    std::uint32_t* const ends[2][3] = {
+        {at + low.blocks, at + blocks + low.runs, at + blocks + runs + low.singles},
+        {at + blocks, at + blocks + runs, at + expected.size()}};
+    const int shortest = run_shift != 0 ? 2 : block_shift != 0 ? 1 : 0;
+    // The second part first: the first may not write into it.
+    seated.fill(*kernel, kMiddle, kTables, block_shift, run_shift,
+                {ends[0][0], ends[0][1], ends[0][2], ends[1][shortest]});
+    seated.fill(*kernel, 0, kMiddle, block_shift, run_shift,
+                {at, at + blocks, at + blocks + runs, ends[0][shortest]});
+    CHECK(places.back() == 77777 && std::equal(expected.begin(), expected.end(), places.begin()));
+  }
+}
+
+/// More members than processors meet often, and the last does something for all.
+void barriers_hold() {
+  constexpr int kRounds = 500;
+  std::atomic<int> arrived = 0;
+  int rounds = 0;
+  run_team(5, [&](const TeamMember& member) {
+    for (int round = 0; round < kRounds; ++round) {
+      ++arrived;
+      member.sync([&] { rounds += arrived == static_cast<int>(member.parts) * (round + 1); });
+      CHECK(rounds == round + 1);
+      member.sync();
+    }
+  });
+  CHECK(rounds == kRounds);
 }
 
 void cuts_and_threads_agree() {
@@ -105,6 +240,12 @@ int main() {
       for (const std::uint64_t others : {0u, 1u, 9u, 100000u}) kernels_agree(others, concentration, discount);
     }
   }
+  joins_agree();
+  lines_agree(0, 0, 300);
+  lines_agree(5, 0, 3000);
+  lines_agree(8, 3, 100000);
+  lines_agree(20, 15, std::uint64_t{5} << 30);
+  barriers_hold();
   cuts_and_threads_agree();
   limits();
   return 0;

@@ -22,6 +22,8 @@
 
 namespace skm {
 
+class Tally;
+
 /// Beyond this many customers the 64 bits of a point no longer tell customers apart well enough.
 inline constexpr std::uint64_t kMaxCustomers = std::uint64_t{1} << 40;
 /// Labels have 31 bits.
@@ -49,60 +51,54 @@ class Restaurant {
   /// Customers when the present epoch began. A restaurant made from the counts of then
   /// that seats num_customers() - epoch_start() more is the same as this one.
   std::uint64_t epoch_start() const noexcept { return start_; }
-  std::uint64_t epoch_tables() const noexcept { return frozen_.size(); }
+  std::uint64_t epoch_tables() const noexcept { return frozen_; }
   void epoch_counts(std::span<std::uint64_t> counts) const noexcept;
 
  private:
-  struct Sizes {  // of a part of the line
-    std::uint64_t blocks = 0, runs = 0, singles = 0;
-  };
   struct Line;
-  struct Tally;
 
   // Epochs: who sits already, and the line it is drawn from.
   std::uint64_t epoch_length() const noexcept;
   void begin_epoch();
-  void lay_out(const TeamMember& member);
-  Sizes close_counts(std::size_t first, std::size_t last) noexcept;
+  void lay_out(const TeamMember& member) noexcept;
   void divide_places(std::size_t parts);
-  void fill_places(std::size_t first, std::size_t last, Sizes from, std::uint64_t end) noexcept;
 
-  // Customers of an epoch, named by their offset from its start.
+  // Customers. Those of an epoch are named by their offset from its start.
   std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                      std::uint32_t* pending) const noexcept;
-  bool founded(std::uint32_t label, std::uint32_t offset) const noexcept;
   std::uint32_t offset_of(std::uint32_t self) const noexcept;
-  void settle(std::uint32_t self) noexcept;
-  std::uint32_t founder_or_label(std::uint32_t self) const noexcept;
-  void seat_in_turn(std::span<std::uint32_t> labels);
-  void seat_together(const TeamMember& member, std::span<std::uint32_t> labels) noexcept;
+  bool seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
+  void settle(std::span<const std::uint32_t> pending) noexcept;
 
   // A call.
   template <class Body>
   void attempt(Body&& body) noexcept;
-  void plan(std::span<std::uint32_t> labels, std::size_t parts);
-  void seat_all(const TeamMember& member, std::span<std::uint32_t> labels) noexcept;
+  void plan(std::uint64_t longest);
+  void seat_all(const TeamMember& member, std::uint64_t longest) noexcept;
 
   double discount_, concentration_;
   std::uint64_t key_;
-  std::uint64_t seated_ = 0, tables_ = 0;
   std::uint64_t start_ = 0, end_ = 0;  // the epoch's first customer, and the next epoch's
-  std::vector<std::uint64_t> frozen_;  // customers at each table at start_
+  std::uint64_t frozen_ = 0;           // tables at start_
   std::unique_ptr<Line> line_;
   std::vector<Tally> tallies_;  // of the epoch's customers, one for each thread
   // Labels of the epoch's customers: where the caller wants them if the epoch began in this call, else in
   // recent_, where the end of a call leaves those of an epoch that goes on.
   std::uint32_t* seats_ = nullptr;
   BigBuffer<std::uint32_t> recent_;
-  BigBuffer<std::uint32_t> founders_;  // offset of who founded table frozen_.size() + i
-  BigBuffer<std::uint32_t> pending_;   // offsets of customers whose choice waits for others of the step
-  BigBuffer<std::uint32_t> outcomes_;  // and what founder_or_label found for them
-  // The present step of a team: its customers, the members that work, the tables each has opened.
-  std::uint64_t step_ = 0;
-  bool new_epoch_ = false;
-  std::size_t active_ = 1;
-  std::vector<std::uint64_t> opened_;
+  BigBuffer<std::uint32_t> founders_;  // offset of who founded table frozen_ + i
+
+  // The present call: its labels, and the first of its customers.
+  std::span<std::uint32_t> labels_;
+  std::uint64_t first_ = 0;
+  // The present step, within an epoch: which customers, in chunks that whoever has time takes in turn.
+  std::uint64_t step_begin_ = 0, step_end_ = 0;
+  bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
+  alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0;
+  // All before have their labels. Who seats the chunk that begins here, and nobody else, may open tables.
+  alignas(64) std::atomic<std::uint64_t> seated_ = 0;
+  std::uint64_t tables_ = 0;
 };
 
 }  // namespace skm

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <barrier>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -11,15 +11,63 @@
 
 namespace skm {
 
+/// Waits until ready(): a while in the processor, since threads of a team are as a rule a microsecond apart,
+/// then letting others run, who may be those it waits for. Memory that ready() reads must be atomic.
+template <class Ready>
+void spin_until(Ready&& ready) noexcept {
+  constexpr int kSpins = 1000;
+  for (int spin = 0; !ready(); ++spin) {
+    if (spin >= kSpins) {
+      std::this_thread::yield();
+      continue;
+    }
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+}
+
+/// Where the members of a team wait for each other. The last to come does what the others wait for.
+class TeamBarrier {
+ public:
+  explicit TeamBarrier(std::size_t members) noexcept : members_(members) {}
+
+  /// Waits until every member has come here and the last has returned from last(), which must not throw.
+  template <class Last>
+  void arrive_and_wait(Last&& last) noexcept {
+    const std::uint32_t round = round_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+      last();
+      arrived_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    spin_until([&] { return round_.load(std::memory_order_acquire) != round; });
+  }
+
+ private:
+  const std::size_t members_;
+  alignas(64) std::atomic<std::size_t> arrived_ = 0;
+  alignas(64) std::atomic<std::uint32_t> round_ = 0;
+};
+
 /// One of a team's members, seen from its own thread.
 struct TeamMember {
-  std::size_t part;   ///< 0 to parts - 1; 0 is the caller's thread
-  std::size_t parts;  ///< members of the team
-  std::barrier<>* barrier;
+  std::size_t part;      ///< 0 to parts - 1; 0 is the caller's thread
+  std::size_t parts;     ///< members of the team
+  TeamBarrier* barrier;  ///< none where there is one member
 
-  /// Waits until every member has come here.
-  void sync() const {
-    if (barrier != nullptr) barrier->arrive_and_wait();
+  /// Waits until every member has come here and the last of them has done last().
+  template <class Last>
+  void sync(Last&& last) const noexcept {
+    if (barrier != nullptr) {
+      barrier->arrive_and_wait(last);
+    } else {
+      last();
+    }
+  }
+  void sync() const noexcept {
+    sync([] {});
   }
   /// First item of the part-th of parts contiguous shares of `count` items.
   static std::size_t share(std::size_t count, std::size_t part, std::size_t parts) noexcept {
@@ -33,7 +81,7 @@ struct TeamMember {
 /// must call sync() equally often, and `body` must not throw.
 template <class Body>
 void run_team(unsigned threads, Body&& body) {
-  std::optional<std::barrier<>> barrier;
+  std::optional<TeamBarrier> barrier;
   std::atomic<std::size_t> members = 0;
   std::vector<std::thread> workers;
   workers.reserve(threads);
@@ -47,7 +95,7 @@ void run_team(unsigned threads, Body&& body) {
       break;
     }
   }
-  barrier.emplace(static_cast<std::ptrdiff_t>(workers.size() + 1));
+  barrier.emplace(workers.size() + 1);
   members = workers.size() + 1;
   members.notify_all();
   body(TeamMember{0, workers.size() + 1, workers.empty() ? nullptr : &*barrier});

@@ -1,0 +1,101 @@
+// Customers of an epoch by table, as one thread counts them: one byte a table, so that the counters of a
+// million tables stay in the second-level cache. A byte that wraps is noted in a list.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "simd/restaurant.hpp"
+#include "skm/big_buffer.hpp"
+
+namespace skm {
+
+class Tally {
+ public:
+  /// Makes room for these tables, and for an epoch of so many customers. Throws std::bad_alloc.
+  void reserve(std::uint64_t tables, std::uint64_t customers) {
+    const std::size_t known = counters_.size(), most_wraps = customers / kWrap + 1;
+    if (known < kShift + tables) {
+      BigBuffer<std::uint8_t> larger(kShift + 2 * tables + kHot);
+      std::copy_n(counters_.get(), known, larger.get());
+      std::fill(larger.get() + known, larger.get() + larger.size(), std::uint8_t{0});
+      counters_ = std::move(larger);
+    }
+    if (wraps_.size() < most_wraps) {
+      BigBuffer<std::uint32_t> larger(2 * most_wraps);
+      std::copy_n(wraps_.get(), num_wraps_, larger.get());
+      wraps_ = std::move(larger);
+    }
+  }
+
+  /// Counts one more customer at each of these tables.
+  void add(const std::uint32_t* labels, std::size_t count) noexcept {
+    std::uint8_t* const counters = counters_.get();
+    std::uint32_t* wrap = wraps_.get() + num_wraps_;
+    const auto add_one = [&](std::uint32_t label, std::uint32_t copy) {
+      if (++counters[label + (label < kHot ? copy * kHot : kShift)] == 0) [[unlikely]]
+        *wrap++ = label;
+    };
+    std::size_t i = 0;
+    for (; i + kCopies <= count; i += kCopies) {
+      for (std::uint32_t copy = 0; copy < kCopies; ++copy) add_one(labels[i + copy], copy);
+    }
+    for (; i < count; ++i) add_one(labels[i], 0);
+    num_wraps_ = static_cast<std::size_t>(wrap - wraps_.get());
+  }
+
+  /// Asks for the memory of counters that are too many for the second-level cache.
+  void fetch(const std::uint32_t* labels, std::size_t count) const noexcept {
+    if (counters_.size() <= kCached) return;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (labels[i] >= kCold && labels[i] < kPending)
+        __builtin_prefetch(counters_.get() + kShift + labels[i], 1);
+    }
+  }
+
+  /// Adds what was counted to the `num` counts of tables first, first + 1, ..., and forgets it but for wraps.
+  void move_to(const RestaurantKernels& kernels, std::uint32_t* counts, std::size_t first,
+               std::size_t num) noexcept {
+    const std::size_t known = std::max(counters_.size(), std::size_t{kShift}) - kShift;
+    if (first >= known) return;
+    kernels.add_tallies(counts, counters_.get() + kShift + first, std::min(num, known - first));
+    for (std::size_t k = first; k < std::min<std::size_t>(first + num, kHot); ++k) {
+      for (std::uint32_t copy = 0; copy + 1 < kCopies; ++copy) {
+        std::uint8_t& counter = counters_[k + copy * kHot];
+        counts[k - first] += counter;
+        counter = 0;
+      }
+    }
+  }
+
+  /// Customers counted at table k but for those of wraps.
+  std::uint64_t below_wrap(std::uint64_t k) const noexcept {
+    if (kShift + k >= counters_.size()) return 0;
+    std::uint64_t sum = counters_[kShift + k];
+    for (std::uint32_t copy = 0; k < kHot && copy + 1 < kCopies; ++copy) sum += counters_[k + copy * kHot];
+    return sum;
+  }
+
+  static constexpr std::uint32_t kWrap = 256;
+  /// Tables to whose counts kWrap is to be added, each as often as it is there.
+  std::span<const std::uint32_t> wraps() const noexcept { return {wraps_.get(), num_wraps_}; }
+  void forget_wraps() noexcept { num_wraps_ = 0; }
+
+ private:
+  // The first tables are the largest as a rule: several counters each, so that an increment need not wait for
+  // the last one's store.
+  static constexpr std::uint32_t kHot = 1024;
+  static constexpr std::uint32_t kCopies = 4;
+  static constexpr std::uint32_t kShift = (kCopies - 1) * kHot;
+
+  static constexpr std::uint32_t kCold = 1 << 16;
+  static constexpr std::size_t kCached = 1 << 20;
+
+  BigBuffer<std::uint8_t> counters_;
+  BigBuffer<std::uint32_t> wraps_;
+  std::size_t num_wraps_ = 0;
+};
+
+}  // namespace skm
