@@ -103,6 +103,12 @@ class ForwardPass {
                                        {panel, depth_, 0}));
     float* tile = tiles_.get() + worker * kTileRows * kLanes;
     for (std::size_t token = 0; token < count; token += kLanes) {
+      if (at_once_) {
+        panels_.product_and_add(panel, tokens_.get() + panel_bytes(token), rows, depth_,
+                                wanted_rows(row, rows, first, token, std::min(kLanes, count - token)),
+                                sums(segment, token / kLanes));
+        continue;
+      }
       for (std::size_t at = 0; at < rows; at += kTileRows) {
         const std::size_t here = std::min(kTileRows, rows - at);
         panels_.product(panel + panel_bytes(at), tokens_.get() + panel_bytes(token),
@@ -110,6 +116,18 @@ class ForwardPass {
         fold_tile(tile, row + at, here, segment, first, token, std::min(kLanes, count - token));
       }
     }
+  }
+
+  WantedRows wanted_rows(std::size_t row, std::size_t rows, std::size_t first, std::size_t token,
+                         std::size_t tokens) const noexcept {
+    WantedRows wanted;
+    wanted.product = wanted_.get() + token;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const std::uint64_t at =
+          lane < tokens ? static_cast<std::uint64_t>(head_.target[first + token + lane]) - row : rows;
+      wanted.row[lane] = at < rows ? static_cast<std::int32_t>(at) : WantedRows::kNoRow;
+    }
+    return wanted;
   }
 
   void fold_tile(float* tile, std::size_t row, std::size_t rows, std::size_t segment, std::size_t first,
@@ -173,6 +191,8 @@ class ForwardPass {
   const PanelKernels& panels_;
   const SoftmaxKernels& softmax_ = softmax_kernels();
   const bool complete_ = losses_.entropy != nullptr || objective_.label_smoothing != 0.0;
+  const bool at_once_ = panels_.product_and_add != nullptr && !complete_ && losses_.argmax == nullptr &&
+                        transform_of(objective_, head_.bias).plain();
   const std::size_t depth_, block_rows_, segment_rows_, segments_;
   const std::size_t chunk_;  // tokens at a time, a multiple of kLanes
   const unsigned threads_;

@@ -6,6 +6,10 @@ A model that predicts is a code, and a code has a length::
 
     skm.code_length("book.txt").bits_per_byte
 
+A language-model head and its loss, without the logits (with the extra ``skmfast[torch]``)::
+
+    skm.linear_cross_entropy(hidden, head.weight, targets)
+
 What stands below is loaded when it is first used: `import skmfast` itself costs next to nothing.
 """
 
@@ -20,18 +24,21 @@ if TYPE_CHECKING:
     from skmfast.codes.base import Code, CodeLengths
     from skmfast.codes.measure import code_length
     from skmfast.codes.registry import make_code
+    from skmfast.operators import LinearCrossEntropy, linear_cross_entropy
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Code",
     "CodeLengths",
+    "LinearCrossEntropy",
     "__version__",
     "code_length",
     "codes",
     "coding",
     "corpora",
     "laws",
+    "linear_cross_entropy",
     "make_code",
     "samplers",
     "sources",
@@ -41,7 +48,9 @@ __all__ = [
 _HOMES = {
     "Code": "skmfast.codes.base",
     "CodeLengths": "skmfast.codes.base",
+    "LinearCrossEntropy": "skmfast.operators",
     "code_length": "skmfast.codes.measure",
+    "linear_cross_entropy": "skmfast.operators",
     "make_code": "skmfast.codes.registry",
     **{room: f"skmfast.{room}" for room in ("codes", "coding", "corpora", "laws", "samplers", "sources")},
 }

@@ -1,4 +1,4 @@
-"""Torch operators for losses and code lengths of a language-model head: kernels on CUDA, torch on the CPU.
+"""Torch operators for losses and code lengths of a language-model head: kernels on CUDA, C++ on the CPU.
 
 They work under ``torch.compile(fullgraph=True)``, autocast, checkpointing and gradient accumulation, and
 hold no (tokens, vocabulary) logits. Needs the extra ``skmfast[torch]``.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from skmfast import chunked_cross_entropy
+from skmfast.head import tensors
 from skmfast.kernels.objective import Losses, Objective
 
 __all__ = [
@@ -380,7 +380,7 @@ def _backend(x: Tensor) -> Any:
         from skmfast import kernels
 
         return kernels
-    return chunked_cross_entropy
+    return tensors
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="operators need the extra skmfast[to
 import torch.nn.functional as F  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
+import skmfast  # noqa: E402
 from skmfast import operators  # noqa: E402
 from skmfast.operators import (  # noqa: E402
     LinearCrossEntropy,
@@ -257,10 +258,47 @@ def test_what_does_not_fit_is_told(change, error, message):
         linear_cross_entropy(**arguments)
 
 
-def test_chunks_change_nothing(monkeypatch):
+def test_found_at_the_top():
+    assert skmfast.linear_cross_entropy is linear_cross_entropy
+    assert skmfast.LinearCrossEntropy is LinearCrossEntropy
+
+
+@pytest.mark.parametrize(
+    ("dtype", "relative"), [(torch.float32, 3e-5), (torch.bfloat16, 1e-2), (torch.float16, 2e-3)]
+)
+def test_all_options_in_every_type_beside_float64(dtype, relative):
+    """Float64 itself is what gradcheck above holds."""
+    x, weight, bias, target = head(dtype)
+    twins = [leaf.detach().double().requires_grad_() for leaf in (x, weight, bias)]
+    for options in (OPTIONS, {"shift": 1}, {"reduction": "sum", "ignore_index": 3}, {"reduction": "none"}):
+        ours = linear_cross_entropy(x, weight, target.clamp(min=0), bias, **options)
+        right = linear_cross_entropy(twins[0], twins[1], target.clamp(min=0), twins[2], **options)
+        assert ours.dtype == torch.float32
+        assert torch.allclose(ours.double(), right, rtol=1e-6, atol=1e-5)
+        for one, two in zip(
+            gradients(ours.sum(), x, weight, bias), gradients(right.sum(), *twins), strict=True
+        ):
+            assert one.dtype == dtype
+            assert (one - two).abs().max() <= relative * two.abs().max()
+
+
+def test_strided_inputs_and_int32_targets():
     x, weight, bias, target = head(torch.float64)
-    whole = gradients(linear_cross_entropy(x, weight, target, bias, **OPTIONS), x, weight, bias)
-    monkeypatch.setattr(operators.chunked_cross_entropy, "CHUNK_LOGITS", 33)
-    chunked = gradients(linear_cross_entropy(x, weight, target, bias, **OPTIONS), x, weight, bias)
-    for one, two in zip(whole, chunked, strict=True):
+    right = gradients(linear_cross_entropy(x, weight, target, bias), x, weight)
+    strided = [
+        leaf.detach().transpose(0, 1).contiguous().transpose(0, 1).requires_grad_() for leaf in (x, weight)
+    ]
+    assert not strided[1].is_contiguous()
+    found = linear_cross_entropy(strided[0], strided[1], target.int(), bias)
+    for one, two in zip(gradients(found, *strided), right, strict=True):
         assert torch.allclose(one, two, atol=1e-15)
+
+
+def test_compiled_backward_of_the_module():
+    torch.manual_seed(2)
+    module = LinearCrossEntropy(6, 11, bias=True)
+    x, _, _, target = head()
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    right = gradients(module(x, target), x, *module.parameters())
+    for one, two in zip(gradients(compiled(x, target), x, *module.parameters()), right, strict=True):
+        assert torch.equal(one, two)

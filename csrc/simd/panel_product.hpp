@@ -11,6 +11,8 @@ namespace skm {
 
 inline constexpr std::size_t kLanes = 32;
 inline constexpr std::size_t kDepthUnit = 32;
+/// How far logits may rise above the number from which exponentials are taken: float32 loses 2^-24 of it.
+inline constexpr float kSlack = 4.0f;
 
 /// Where a packed part goes: into a panel of padded depth `panel_depth`, from `first_depth` on (a multiple of
 /// kDepthUnit).
@@ -32,6 +34,15 @@ struct PackKernels {
   Pack lanes_transposed;  // B[k][j] = m[j][k]
 };
 
+struct TokenSums;  // softmax_lanes.hpp
+
+/// For each of 32 lanes the row of a panel that is wanted, kNoRow for none, and where its product goes.
+struct WantedRows {
+  static constexpr std::int32_t kNoRow = -1;
+  std::int32_t row[kLanes];
+  float* product;
+};
+
 struct PanelKernels {
   std::size_t row_unit;
   std::size_t element_bytes;        // of a packed element
@@ -41,6 +52,12 @@ struct PanelKernels {
   /// rows is a multiple of row_unit, depth of kDepthUnit; rows of c are `stride` floats apart.
   void (*product)(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth,
                   float* c, std::size_t stride, bool add);
+  /// Products of 32 lanes with `rows` rows (any number; the panel is padded), of which the sums of
+  /// SoftmaxKernels::add and the wanted rows are all that is kept. `max` may then fall short of the maximum
+  /// by as much as kSlack. Exponentials are taken while the next products are made, in another unit of the
+  /// processor; null where there is none.
+  void (*product_and_add)(const void* rows_panel, const void* lanes_panel, std::size_t rows,
+                          std::size_t depth, const WantedRows& wanted, TokenSums& sums);
   /// Around all products of one thread.
   void (*begin)();
   void (*end)();

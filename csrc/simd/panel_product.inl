@@ -74,5 +74,6 @@ constexpr PanelKernels kKernels = {
     {pack_rows<std::uint16_t>, pack_rows_transposed<std::uint16_t>, pack_lanes<std::uint16_t>,
      pack_lanes_transposed<std::uint16_t>},
     product,
+    nullptr,
     nothing,
     nothing};

@@ -1,5 +1,7 @@
-// Panel products with AMX tiles: 32 rows by 32 lanes of C in four tile registers, 32 of k at a time.
+// Panel products with AMX tiles: 32 rows by 32 lanes of C in four tile registers, 32 of k at a time. While
+// the tile unit makes products, the vector units take exponentials of those before.
 #include "panel_product.hpp"
+#include "softmax_lanes.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::size_t kRowUnit = 32;
 
+#include "exponential_avx512.inl"
 #include "panel_bf16_pack.inl"
 
 struct alignas(64) TileConfig {
@@ -82,50 +85,177 @@ inline void multiply_step(const char* a, const char* b, std::size_t block) {
   multiply();
 }
 
+// C of 32 rows by 32 lanes in tiles 0 to 3 and in memory.
+inline void load_sums(const float* c, std::size_t stride) {
+  _tile_loadd(0, c, stride * sizeof(float));
+  _tile_loadd(1, c + 16, stride * sizeof(float));
+  _tile_loadd(2, c + 16 * stride, stride * sizeof(float));
+  _tile_loadd(3, c + 16 * stride + 16, stride * sizeof(float));
+}
+
+inline void clear_sums() {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+}
+
+inline void store_sums(float* c, std::size_t stride) {
+  _tile_stored(0, c, stride * sizeof(float));
+  _tile_stored(1, c + 16, stride * sizeof(float));
+  _tile_stored(2, c + 16 * stride, stride * sizeof(float));
+  _tile_stored(3, c + 16 * stride + 16, stride * sizeof(float));
+}
+
+// 16 KiB of the lanes' panel stay in the first cache while rows pass by: so many steps of 32 of k.
+template <int kTerms>
+constexpr std::size_t kChunkSteps = 8 / kTerms;
+
+template <int kTerms>
+inline void one_step(const char* rows, const char* lanes, std::size_t row, std::size_t step,
+                     std::size_t block) {
+  multiply_step<kTerms>(rows + row / kBlock * block + step * kTerms * kTileBytes,
+                        lanes + step * kTerms * kTileBytes, block);
+}
+
 template <int kTerms>
 void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth, float* c,
              std::size_t stride, bool add) {
-  // Lanes' share of a chunk, 16 KiB, stays in the first cache while all rows pass by.
-  constexpr std::size_t kChunk = 8 / kTerms;
   const std::size_t steps = depth / kDepthUnit;
   const std::size_t block = steps * kTerms * kTileBytes;
-  const std::size_t row_bytes = stride * sizeof(float);
-  for (std::size_t chunk = 0; chunk < steps; chunk += kChunk) {
-    const std::size_t last = steps - chunk < kChunk ? steps : chunk + kChunk;
+  const char* a = static_cast<const char*>(rows_panel);
+  const char* b = static_cast<const char*>(lanes_panel);
+  for (std::size_t chunk = 0; chunk < steps; chunk += kChunkSteps<kTerms>) {
+    const std::size_t last = steps - chunk < kChunkSteps<kTerms> ? steps : chunk + kChunkSteps<kTerms>;
     for (std::size_t r = 0; r < rows; r += kRowUnit) {
-      const char* a = static_cast<const char*>(rows_panel) + r / kBlock * block;
-      const char* b = static_cast<const char*>(lanes_panel);
-      float* out = c + r * stride;
-      if (add || chunk != 0) {
-        _tile_loadd(0, out, row_bytes);
-        _tile_loadd(1, out + 16, row_bytes);
-        _tile_loadd(2, out + 16 * stride, row_bytes);
-        _tile_loadd(3, out + 16 * stride + 16, row_bytes);
-      } else {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-      }
-      for (std::size_t s = chunk; s < last; ++s) {
-        multiply_step<kTerms>(a + s * kTerms * kTileBytes, b + s * kTerms * kTileBytes, block);
-      }
-      _tile_stored(0, out, row_bytes);
-      _tile_stored(1, out + 16, row_bytes);
-      _tile_stored(2, out + 16 * stride, row_bytes);
-      _tile_stored(3, out + 16 * stride + 16, row_bytes);
+      if (add || chunk != 0)
+        load_sums(c + r * stride, stride);
+      else
+        clear_sums();
+      for (std::size_t s = chunk; s < last; ++s) one_step<kTerms>(a, b, r, s, block);
+      store_sums(c + r * stride, stride);
     }
   }
 }
 
+// Folds one group of logits into the sums, some rows at a time, between the steps that make the next group.
+class Folding {
+ public:
+  explicit inline Folding(TokenSums& sums) : sums_(sums) { start(nullptr, 0, 1); }
+
+  // Of rows that will be folded in about `steps` steps.
+  inline void start(const float* z, std::size_t rows, std::size_t steps) {
+    z_ = z;
+    rows_ = rows;
+    pace_ = (rows << 16) / steps + 1;
+    due_ = done_ = 0;
+    for (std::size_t v = 0; v < 2; ++v) {
+      max_[v] = _mm512_load_ps(sums_.max + 16 * v);
+      top_[v] = max_[v];
+      sum_[v] = _mm512_setzero_ps();
+    }
+  }
+
+  inline void step() {
+    due_ += pace_;
+    fold(due_ >> 16 < rows_ ? due_ >> 16 : rows_);
+  }
+
+  inline void finish() {
+    fold(rows_);
+    const __m512 slack = _mm512_set1_ps(kSlack);
+    const auto above = [&](std::size_t v) {
+      return _mm512_cmp_ps_mask(top_[v], _mm512_add_ps(max_[v], slack), _CMP_GT_OQ);
+    };
+    if ((above(0) | above(1)) != 0) {
+      softmax_kernels_avx512().add(z_, rows_, sums_);
+      return;
+    }
+    for (std::size_t v = 0; v < 2; ++v) {
+      add_eight(sums_.exponential + 16 * v, _mm512_castps512_ps256(sum_[v]));
+      add_eight(sums_.exponential + 16 * v + 8,
+                _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum_[v]), 1)));
+    }
+  }
+
+ private:
+  static inline void add_eight(double* to, __m256 part) {
+    _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), _mm512_cvtps_pd(part)));
+  }
+
+  inline void fold(std::size_t to) {
+    for (; done_ < to; ++done_) {
+      for (std::size_t v = 0; v < 2; ++v) {
+        const __m512 z = _mm512_load_ps(z_ + done_ * kLanes + 16 * v);
+        top_[v] = _mm512_max_ps(z, top_[v]);  // the second where the first is NaN
+        sum_[v] = _mm512_add_ps(sum_[v], exponential_of(_mm512_sub_ps(z, max_[v])));
+      }
+    }
+  }
+
+  TokenSums& sums_;
+  const float* z_;
+  std::size_t rows_, done_, pace_, due_;
+  __m512 max_[2], top_[2], sum_[2];
+};
+
+inline void keep_wanted(const WantedRows& wanted, std::size_t first, std::size_t rows, const float* tile) {
+  for (std::size_t v = 0; v < kLanes; v += 16) {
+    const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(wanted.row + v),
+                                        _mm512_set1_epi32(static_cast<std::int32_t>(first)));
+    unsigned here = _mm512_cmplt_epu32_mask(at, _mm512_set1_epi32(static_cast<std::int32_t>(rows)));
+    for (; here != 0; here &= here - 1) {
+      const std::size_t lane = v + static_cast<std::size_t>(__builtin_ctz(here));
+      wanted.product[lane] = tile[(static_cast<std::size_t>(wanted.row[lane]) - first) * kLanes + lane];
+    }
+  }
+}
+
+template <int kTerms>
+void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth,
+                     const WantedRows& wanted, TokenSums& sums) {
+  constexpr std::size_t kMaxGroup = 3 * kRowUnit;  // two of them, 24 KiB, stay in the first cache
+  alignas(64) float tiles[2][kMaxGroup * kLanes];
+  const std::size_t steps = depth / kDepthUnit;
+  const std::size_t group = steps <= kChunkSteps<kTerms> ? kRowUnit : kMaxGroup;
+  const std::size_t block = steps * kTerms * kTileBytes;
+  const char* a = static_cast<const char*>(rows_panel);
+  const char* b = static_cast<const char*>(lanes_panel);
+  Folding folding(sums);
+  float* tile = tiles[0];
+  for (std::size_t first = 0; first < rows; first += group) {
+    const std::size_t here = rows - first < group ? rows - first : group;
+    for (std::size_t chunk = 0; chunk < steps; chunk += kChunkSteps<kTerms>) {
+      const std::size_t last = steps - chunk < kChunkSteps<kTerms> ? steps : chunk + kChunkSteps<kTerms>;
+      for (std::size_t r = 0; r < here; r += kRowUnit) {
+        if (chunk != 0)
+          load_sums(tile + r * kLanes, kLanes);
+        else
+          clear_sums();
+        for (std::size_t s = chunk; s < last; ++s) {
+          one_step<kTerms>(a, b, first + r, s, block);
+          folding.step();
+        }
+        store_sums(tile + r * kLanes, kLanes);
+      }
+    }
+    folding.finish();
+    keep_wanted(wanted, first, here, tile);
+    folding.start(tile, here, group / kRowUnit * steps);
+    tile = tile == tiles[0] ? tiles[1] : tiles[0];
+  }
+  folding.finish();
+}
+
 constexpr PanelKernels kRounded = {
-    kRowUnit, 2, 0, pack_kernels<1, float>(), pack_kernels<1, std::uint16_t>(), product<1>, begin, end};
+    kRowUnit,           2,     0,  pack_kernels<1, float>(), pack_kernels<1, std::uint16_t>(), product<1>,
+    product_and_add<1>, begin, end};
 
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
-constexpr PanelKernels kPairs = {kRowUnit, 4,          0x4F800000, pack_kernels<2, float>(),
-                                 {},       product<2>, begin,      end};
-constexpr PanelKernels kSplit = {kRowUnit, 6,          0x4F800000, pack_kernels<3, float>(),
-                                 {},       product<3>, begin,      end};
+constexpr PanelKernels kPairs = {
+    kRowUnit, 4, 0x4F800000, pack_kernels<2, float>(), {}, product<2>, product_and_add<2>, begin, end};
+constexpr PanelKernels kSplit = {
+    kRowUnit, 6, 0x4F800000, pack_kernels<3, float>(), {}, product<3>, product_and_add<3>, begin, end};
 
 }  // namespace
 

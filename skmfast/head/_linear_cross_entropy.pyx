@@ -6,9 +6,10 @@ Binding of skm/linear_cross_entropy.hpp: check, allocate, one call, return.
 """
 
 import math
-import os
 
 import numpy as np
+
+from skmfast.settings import resolve_threads
 
 cimport numpy as cnp
 from libc.stdint cimport int64_t
@@ -146,15 +147,10 @@ cdef extern from *:
         int, const HeadPointers&, const LossObjective&, const UpstreamPointers&, void*, unsigned) except + nogil
 
 
+cdef unsigned kMaxThreads = 1024
+
+
 # ---- arguments -----------------------------------------------------------------------------------
-
-
-cdef unsigned thread_count(threads) except 0:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
-    return min(threads, 1024)
 
 
 cdef LossObjective objective_of(
@@ -317,7 +313,7 @@ def forward(
     bfloat16 : bool
         uint16 arrays hold bfloat16 values.
     threads : int, optional
-        Default: every core the process may run on. Results do not depend on it.
+        See ``skmfast.settings.resolve_threads``. Results do not depend on it.
 
     Returns
     -------
@@ -345,7 +341,7 @@ def forward(
     """
     cdef Arguments given = Arguments(x, weight, target, bias, ignore_index, bfloat16)
     cdef LossObjective objective = objective_of(ignore_index, logit_scale, softcap, label_smoothing, z_loss)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = min(resolve_threads(threads), kMaxThreads)
     found = given.losses(entropy, argmax)
     cdef LossPointers to = loss_pointers(found)
     with nogil:
@@ -377,7 +373,7 @@ def backward(
     """
     cdef Arguments given = Arguments(x, weight, target, bias, ignore_index, bfloat16)
     cdef LossObjective objective = objective_of(ignore_index, logit_scale, softcap, label_smoothing, z_loss)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = min(resolve_threads(threads), kMaxThreads)
     above = given.upstream(log_sum_exp, entropy, upstream_loss, upstream_log_sum_exp, upstream_entropy)
     gradients = (np.empty_like(given.x) if needs[0] else None, np.empty_like(given.weight) if needs[1] else None,
                  np.empty(given.pointers.vocabulary, dtype=given.wide) if needs[2] else None)
@@ -408,7 +404,7 @@ def logits_forward(
     """
     cdef Arguments given = Arguments(logits, None, target, None, ignore_index, bfloat16)
     cdef LossObjective objective = objective_of(ignore_index, logit_scale, softcap, label_smoothing, z_loss)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = min(resolve_threads(threads), kMaxThreads)
     found = given.losses(entropy, argmax)
     cdef LossPointers to = loss_pointers(found)
     with nogil:
@@ -424,7 +420,7 @@ def logits_backward(
     """Gradient by the logits (N, V), in their type (uint16 for bfloat16); parameters as for ``backward``."""
     cdef Arguments given = Arguments(logits, None, target, None, ignore_index, bfloat16)
     cdef LossObjective objective = objective_of(ignore_index, logit_scale, softcap, label_smoothing, z_loss)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = min(resolve_threads(threads), kMaxThreads)
     above = given.upstream(log_sum_exp, entropy, upstream_loss, upstream_log_sum_exp, upstream_entropy)
     gradient = np.empty_like(given.x)
     cdef UpstreamPointers slopes = upstream_pointers(above)

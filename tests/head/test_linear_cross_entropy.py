@@ -19,8 +19,9 @@ BITS = np.log(2)
 # Per-token error in nats.
 LOSS_NATS = {"float32": 1e-5 * BITS, "bfloat16": 1e-4 * BITS, "float64": 1e-12}
 # Of every product in a gradient, the share that may be lost: with tiles float32 factors have 16 bits,
-# 3 * 2**-18 of a product; bfloat16 ones 8 bits. And of the result, where it is rounded to bfloat16.
-PRODUCT = {"float32": 2e-5, "bfloat16": 3e-3, "float64": 1e-12}
+# 3 * 2**-18 of a product; for bfloat16 the slope is rounded to 8 bits, by 2**-8 at most, and the result once
+# more. And of the result, where it is rounded to bfloat16.
+PRODUCT = {"float32": 2e-5, "bfloat16": 2.0**-8 + 2.0**-16, "float64": 1e-12}
 RESULT = {"float32": 0, "bfloat16": 2.0**-8, "float64": 0}
 # Of the gradients by logits, per unit of what comes from above.
 SLOPE = {"float32": 1e-5, "bfloat16": 1e-5, "float64": 1e-12}
