@@ -97,7 +97,9 @@ def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progre
 
 def _check(code: LanguageModel) -> None:
     if not code.policy.independent:
-        raise ValueError("streams need windows that stand alone: bos='window' and stride = context - 1")
+        raise ValueError(
+            "streams need windows that stand alone: bos='window', stride = context - 1, last='short'"
+        )
     if not hasattr(code.trunk, "stepper"):
         raise ValueError("streams need a model that goes step by step; this one gives lengths only")
 
@@ -116,7 +118,7 @@ def _walk(
         some = lengths[first : first + _WINDOWS]
         with _torch_threads(1), torch.inference_mode():
             stepper = code.trunk.stepper(len(some), max(some))  # type: ignore[attr-defined]
-            last = np.full(len(some), code.tokenizer.bos, dtype=np.int64)
+            last = np.full(len(some), code.bos_token, dtype=np.int64)
             for step in range(max(some)):
                 # Only the last window can be shorter than the others.
                 active = len(some) if step < some[-1] else len(some) - 1
