@@ -1,0 +1,395 @@
+// The structure function's hull: contexts in sorted order, folded from the longest up, one thread to a range.
+#include "skm/structure_function.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <numeric>
+
+#include "skm/context_sort.hpp"
+#include "skm/parallel.hpp"
+#include "structure_blocks.hpp"
+#include "structure_lengths.hpp"
+
+namespace skm {
+namespace {
+
+constexpr std::uint32_t none = SplitBlocks::none;
+
+struct SymbolCount {
+  std::uint32_t symbol;
+  std::uint32_t count;
+};
+
+// A context whose extensions are all known, as its parent sees it.
+struct Extension {
+  std::uint32_t symbol;  // by which it extends the parent
+  std::uint32_t count;
+  std::uint32_t begin, end;  // its counts among the parent's
+};
+
+// What has arrived at one context.
+struct OpenContext {
+  std::uint32_t depth = 0;
+  std::uint32_t position = 0;
+  std::uint32_t heap = none;      // blocks below it
+  std::size_t blocks_before = 0;  // size of the arena when its first position came
+  double extension_bits = 0;      // data bits of the extensions as leaves
+  double flag_bits = 0;           // and the bits that say that they are leaves
+  std::vector<Extension> extensions;
+  std::vector<SymbolCount> counts;  // of each extension
+
+  void reset(std::uint32_t new_depth, std::uint32_t new_position, std::size_t blocks) noexcept {
+    depth = new_depth;
+    position = new_position;
+    heap = none;
+    blocks_before = blocks;
+    extension_bits = flag_bits = 0;
+    extensions.clear();
+    counts.clear();
+  }
+};
+
+// What is the same for all contexts of a corpus.
+template <typename Symbol>
+struct Corpus {
+  const Symbol* text;
+  const StructureOptions& options;
+  const StructureLengths& lengths;
+  const std::vector<std::uint32_t>& predecessors;  // [symbol]: how many different symbols come before it
+};
+
+template <typename Symbol>
+class ContextFolder {
+ public:
+  explicit ContextFolder(const Corpus<Symbol>& corpus)
+      : corpus_(corpus), left_(corpus.options.alphabet), stack_(corpus.options.depth + 2) {}
+
+  /// Folds positions (bytes, in the low halves of `items`) that share their nearest symbol, `count` of them.
+  /// Afterwards root() is the empty context with this one extension.
+  void fold(std::uint64_t* items, std::uint8_t* shared, std::uint32_t count) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(corpus_.text);
+    sort_contexts(bytes, items, count, shared, kBytes, corpus_.options.depth * kBytes);
+    top_ = -1;
+    std::uint32_t before = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t position = static_cast<std::uint32_t>(items[i]) / kBytes;
+      const std::uint32_t after = i + 1 < count ? shared[i + 1] / kBytes : 0;
+      const std::uint32_t depth = std::max(before, after);
+      if (top_ < 0 || stack_[top_].depth < depth) stack_[++top_].reset(depth, position, blocks.blocks.size());
+      add_position(stack_[top_], position);
+      close_to(after);
+      before = after;
+    }
+  }
+
+  OpenContext& root() noexcept { return stack_[0]; }
+
+  /// Counts of a context, its extensions together: `merged` in order of first appearance. Data bits.
+  double merge(const OpenContext& context, std::uint32_t& total) {
+    merged.clear();
+    for (const SymbolCount& each : context.counts) {
+      if (left_[each.symbol] == 0) merged.push_back({each.symbol, 0});
+      left_[each.symbol] += each.count;
+    }
+    total = 0;
+    double bits = 0;
+    for (SymbolCount& each : merged) {
+      each.count = left_[each.symbol];
+      total += each.count;
+      bits += corpus_.lengths.log2_factorial(each.count);
+    }
+    return merged.size() < 2 ? 0.0 : corpus_.lengths.log2_factorial(total) - bits;
+  }
+
+  /// Model bits of which symbols extend the context just merged, how often, and the counts of each. The
+  /// extension that is seen most comes last, and is what is left. Reorders the extensions.
+  double table_bits(OpenContext& context, std::uint64_t candidates, std::uint32_t total) {
+    const StructureLengths& lengths = corpus_.lengths;
+    std::vector<Extension>& rows = context.extensions;
+    std::sort(rows.begin(), rows.end(), [](const Extension& a, const Extension& b) {
+      return a.count != b.count ? a.count < b.count : a.symbol < b.symbol;
+    });
+    double bits = lengths.children_bits(candidates, rows.size(), total);
+    std::uint64_t possible = merged.size();
+    for (std::size_t r = 0; r + 1 < rows.size(); ++r) {
+      const SymbolCount* row = context.counts.data() + rows[r].begin;
+      const std::uint32_t distinct = rows[r].end - rows[r].begin;
+      bits += distinct == 1 ? lengths.single_row_bits(possible, rows[r].count, left_[row->symbol], total)
+                            : lengths.row_bits(possible, distinct, rows[r].count);
+      for (std::uint32_t k = 0; k < distinct; ++k) possible -= (left_[row[k].symbol] -= row[k].count) == 0;
+      total -= rows[r].count;
+    }
+    return bits;
+  }
+
+  /// After merge: ready for another context.
+  void forget() noexcept {
+    for (const SymbolCount& each : merged) left_[each.symbol] = 0;
+  }
+
+  /// The heap of a context that was merged: its own split before all of its extensions'. `first_depth` is the
+  /// shortest of the contexts that are split with it, as they have no other extension.
+  std::uint32_t split(OpenContext& context, std::uint32_t first_depth, std::uint64_t candidates,
+                      std::uint32_t total, double data_bits) {
+    const StructureLengths& lengths = corpus_.lengths;
+    SplitBlock block{};
+    block.model_bits = lengths.split_bits(total) - lengths.leaf_bits(total) + context.flag_bits +
+                       table_bits(context, candidates, total);
+    for (std::uint32_t depth = first_depth; depth < context.depth; ++depth)
+      block.model_bits +=
+          lengths.split_bits(total) + lengths.children_bits(candidates_of(context, depth), 1, total);
+    block.data_bits = std::max(data_bits - context.extension_bits, 0.0);
+    block.position = context.position;
+    block.count = total;
+    block.owner = block.child = block.sibling = none;
+    block.first_depth = static_cast<std::uint16_t>(first_depth);
+    block.depth = static_cast<std::uint16_t>(context.depth);
+    const std::uint32_t heap = blocks.precede(context.heap, block);
+    if (blocks.blocks[heap].slope() >= corpus_.options.least_slope) return heap;
+    blocks.blocks.resize(context.blocks_before);  // no block of this subtree is steep enough
+    return none;
+  }
+
+  SplitBlocks blocks;
+  std::vector<SymbolCount> merged;
+
+ private:
+  static constexpr std::uint32_t kBytes = sizeof(Symbol);
+
+  std::uint64_t candidates_of(const OpenContext& context, std::uint32_t depth) const noexcept {
+    return corpus_.predecessors[corpus_.text[context.position - depth]];
+  }
+
+  void add_position(OpenContext& context, std::uint32_t position) {
+    const auto at = static_cast<std::uint32_t>(context.counts.size());
+    if (context.depth < static_cast<std::uint32_t>(corpus_.options.depth))
+      context.extensions.push_back({corpus_.text[position - 1 - context.depth], 1, at, at + 1});
+    context.counts.push_back({corpus_.text[position], 1});
+  }
+
+  // Closes the open contexts longer than `depth`; one of that length is open afterwards.
+  void close_to(std::uint32_t depth) {
+    while (stack_[top_].depth > depth) {
+      if (top_ == 0 || stack_[top_ - 1].depth < depth) {  // a new context between the two
+        std::swap(stack_[top_], stack_[top_ + 1]);
+        stack_[top_].reset(depth, stack_[top_ + 1].position, stack_[top_ + 1].blocks_before);
+        ++top_;
+      }
+      close(stack_[top_], stack_[top_ - 1]);
+      --top_;
+    }
+  }
+
+  void close(OpenContext& context, OpenContext& parent) {
+    std::uint32_t total;
+    const double data_bits = merge(context, total);
+    const std::uint32_t depth = parent.depth + 1;
+    const auto limit = static_cast<std::uint32_t>(corpus_.options.depth);
+    if (merged.size() > 1 && depth < limit) parent.flag_bits += corpus_.lengths.leaf_bits(total);
+    const auto at = static_cast<std::uint32_t>(parent.counts.size());
+    parent.counts.insert(parent.counts.end(), merged.begin(), merged.end());
+    parent.extensions.push_back({corpus_.text[context.position - depth], total, at,
+                                 static_cast<std::uint32_t>(parent.counts.size())});
+    parent.extension_bits += data_bits;
+    if (merged.size() > 1 && context.depth < limit) {
+      const std::uint64_t candidates = candidates_of(context, context.depth);
+      parent.heap = blocks.meld(parent.heap, split(context, depth, candidates, total, data_bits));
+    }
+    forget();
+  }
+
+  const Corpus<Symbol>& corpus_;
+  std::vector<std::uint32_t> left_;  // [symbol]: zero between contexts
+  std::vector<OpenContext> stack_;
+  int top_ = -1;
+};
+
+// Positions by their nearest symbol.
+struct PositionRanges {
+  std::unique_ptr<std::uint32_t[]> positions;  // in bytes
+  std::vector<std::uint64_t> begin;            // [symbol], one more at the end
+};
+
+template <typename Symbol, typename Visit>
+void for_each_position(std::span<const Segment> segments, Visit visit) {
+  for (const Segment& segment : segments)
+    for (std::uint64_t i = segment.begin; i < segment.end; ++i) visit(i);
+}
+
+template <typename Symbol>
+PositionRanges by_nearest_symbol(std::span<const Symbol> text, std::span<const Segment> segments,
+                                 std::uint64_t alphabet) {
+  PositionRanges ranges;
+  ranges.begin.resize(alphabet + 1);
+  for_each_position<Symbol>(segments, [&](std::uint64_t i) { ++ranges.begin[text[i - 1] + std::size_t{1}]; });
+  std::partial_sum(ranges.begin.begin(), ranges.begin.end(), ranges.begin.begin());
+  ranges.positions.reset(new std::uint32_t[ranges.begin.back()]);
+  std::vector<std::uint64_t> next(ranges.begin.begin(), ranges.begin.end() - 1);
+  for_each_position<Symbol>(segments, [&](std::uint64_t i) {
+    ranges.positions[next[text[i - 1]]++] = static_cast<std::uint32_t>(i * sizeof(Symbol));
+  });
+  return ranges;
+}
+
+// How many different symbols come before each; before a zero that stands before a document stand zeros.
+template <typename Symbol>
+std::vector<std::uint32_t> count_predecessors(std::span<const Symbol> text, const PositionRanges& ranges) {
+  const std::size_t alphabet = ranges.begin.size() - 1;
+  std::vector<std::uint32_t> predecessors(alphabet);
+  std::vector<std::uint32_t> seen_before(alphabet, none);
+  for (std::uint32_t nearest = 0; nearest < alphabet; ++nearest) {
+    for (std::uint64_t k = ranges.begin[nearest]; k < ranges.begin[nearest + 1]; ++k) {
+      const Symbol symbol = text[ranges.positions[k] / sizeof(Symbol)];
+      if (seen_before[symbol] == nearest) continue;
+      seen_before[symbol] = nearest;
+      ++predecessors[symbol];
+    }
+    if (nearest == 0 && seen_before[0] != 0) ++predecessors[0];
+  }
+  return predecessors;
+}
+
+// One range, folded.
+struct RangeResult {
+  std::vector<SplitBlock> blocks;
+  OpenContext root;
+};
+
+template <typename Symbol>
+std::vector<RangeResult> fold_ranges(const Corpus<Symbol>& corpus, const PositionRanges& ranges) {
+  const std::size_t alphabet = ranges.begin.size() - 1;
+  std::vector<std::uint32_t> order(alphabet);
+  std::iota(order.begin(), order.end(), 0u);
+  const auto size = [&](std::uint32_t symbol) { return ranges.begin[symbol + 1] - ranges.begin[symbol]; };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return size(a) > size(b); });
+  std::vector<RangeResult> results(alphabet);
+  const Watch& watch = corpus.options.watch;
+  std::atomic<std::size_t> taken{0};
+  run_threads(corpus.options.threads, [&] {
+    ContextFolder<Symbol> folder(corpus);
+    std::unique_ptr<std::uint64_t[]> items;
+    std::unique_ptr<std::uint8_t[]> shared;
+    std::uint64_t room = 0;
+    for (std::size_t k; (k = taken.fetch_add(1)) < alphabet && !watch.cancelled();) {
+      const std::uint32_t symbol = order[k];
+      const std::uint64_t count = size(symbol);
+      if (count == 0) break;
+      if (room < count) {  // the first range that a thread takes is its largest
+        room = count;
+        items.reset(new std::uint64_t[room]);
+        shared.reset(new std::uint8_t[room + 1]);
+      }
+      std::copy_n(ranges.positions.get() + ranges.begin[symbol], count, items.get());
+      folder.fold(items.get(), shared.get(), static_cast<std::uint32_t>(count));
+      results[symbol].root = folder.root();
+      results[symbol].blocks.assign(folder.blocks.blocks.begin(), folder.blocks.blocks.end());
+      folder.blocks.blocks.clear();
+      watch.advance(count);
+    }
+  });
+  return results;
+}
+
+// The empty context, with all ranges as its extensions.
+void join(std::vector<RangeResult>& results, SplitBlocks& blocks, OpenContext& root) {
+  for (RangeResult& result : results) {
+    if (result.root.counts.empty()) continue;
+    const std::uint32_t offset = blocks.append(result.blocks);
+    const auto at = static_cast<std::uint32_t>(root.counts.size());
+    root.position = result.root.position;
+    root.extension_bits += result.root.extension_bits;
+    root.flag_bits += result.root.flag_bits;
+    root.counts.insert(root.counts.end(), result.root.counts.begin(), result.root.counts.end());
+    for (Extension extension : result.root.extensions) {
+      extension.begin += at;
+      extension.end += at;
+      root.extensions.push_back(extension);
+    }
+    if (result.root.heap != none) root.heap = blocks.meld(root.heap, result.root.heap + offset);
+    result = {};
+  }
+}
+
+// Blocks that nobody owns and that are steep enough, in order of slope, with the splits of each.
+void list_blocks(std::vector<SplitBlock>& blocks, double least_slope, StructureHull& hull) {
+  const auto size = static_cast<std::uint32_t>(blocks.size());
+  std::vector<std::uint32_t> order;
+  for (std::uint32_t b = 0; b < size; ++b)
+    if (blocks[b].owner == none && blocks[b].slope() >= least_slope) order.push_back(b);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const double slope_a = blocks[a].slope();
+    const double slope_b = blocks[b].slope();
+    return slope_a != slope_b ? slope_a > slope_b : a < b;
+  });
+  // From here on `child` is the place on the hull. An owner was made after what it owns.
+  for (SplitBlock& block : blocks) block.child = none;
+  for (std::uint32_t place = 0; place < order.size(); ++place) blocks[order[place]].child = place;
+  hull.block_begin.assign(order.size() + 1, 0);
+  for (std::uint32_t b = size; b-- > 0;) {
+    if (blocks[b].owner != none) blocks[b].child = blocks[blocks[b].owner].child;
+    if (blocks[b].child != none) ++hull.block_begin[blocks[b].child + std::size_t{1}];
+  }
+  std::partial_sum(hull.block_begin.begin(), hull.block_begin.end(), hull.block_begin.begin());
+  hull.model_bits.resize(order.size());
+  hull.data_bits.resize(order.size());
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    hull.model_bits[place] = blocks[order[place]].model_bits;
+    hull.data_bits[place] = blocks[order[place]].data_bits;
+  }
+  std::vector<std::uint64_t> next(hull.block_begin.begin(), hull.block_begin.end() - 1);
+  hull.splits.resize(hull.block_begin.back());
+  for (std::uint32_t b = size; b-- > 0;) {
+    const SplitBlock& block = blocks[b];
+    if (block.child == none) continue;
+    hull.splits[next[block.child]++] = {block.position, block.count, block.first_depth, block.depth,
+                                        block.child};
+  }
+}
+
+}  // namespace
+
+std::uint64_t structure_memory(std::uint64_t num_symbols) noexcept {
+  return num_symbols * (sizeof(std::uint32_t) + sizeof(std::uint64_t) + 1) + (std::uint64_t{1} << 22);
+}
+
+template <typename Symbol>
+StructureHull structure_hull(std::span<const Symbol> text, std::span<const Segment> segments,
+                             const StructureOptions& options) {
+  StructureHull hull;
+  const StructureLengths lengths;
+  const PositionRanges ranges = by_nearest_symbol(text, segments, options.alphabet);
+  const std::vector<std::uint32_t> predecessors = count_predecessors(text, ranges);
+  const Corpus<Symbol> corpus{text.data(), options, lengths, predecessors};
+  ContextFolder<Symbol> folder(corpus);
+  OpenContext root;
+  if (options.depth > 0) {
+    std::vector<RangeResult> results = fold_ranges(corpus, ranges);
+    join(results, folder.blocks, root);
+  } else {
+    for_each_position<Symbol>(segments, [&](std::uint64_t i) { root.counts.push_back({text[i], 1}); });
+  }
+  if (root.counts.empty() || options.watch.cancelled()) return hull;
+  std::uint32_t total;
+  hull.root_data_bits = folder.merge(root, total);
+  hull.root_model_bits = lengths.root_bits(options.alphabet, folder.merged.size(), total);
+  if (folder.merged.size() == 1 || options.depth == 0) return hull;
+  hull.root_model_bits += lengths.leaf_bits(total);
+  if (root.extensions.size() == 1) return hull;  // all contexts are zeros
+  const auto zero = [](const SymbolCount& each) { return each.symbol == 0; };
+  const bool has_zero = std::any_of(folder.merged.begin(), folder.merged.end(), zero);
+  folder.split(root, 0, folder.merged.size() + !has_zero, total, hull.root_data_bits);
+  folder.forget();
+  list_blocks(folder.blocks.blocks, options.least_slope, hull);
+  return hull;
+}
+
+template StructureHull structure_hull(std::span<const std::uint8_t>, std::span<const Segment>,
+                                      const StructureOptions&);
+template StructureHull structure_hull(std::span<const std::uint16_t>, std::span<const Segment>,
+                                      const StructureOptions&);
+template StructureHull structure_hull(std::span<const std::uint32_t>, std::span<const Segment>,
+                                      const StructureOptions&);
+
+}  // namespace skm
