@@ -21,6 +21,62 @@ struct SymbolCount {
   std::uint32_t count;
 };
 
+bool more_often(const SymbolCount& a, const SymbolCount& b) noexcept {
+  return a.count != b.count ? a.count > b.count : a.symbol < b.symbol;
+}
+
+// Which symbols come before each, and how often: known as soon as the empty context is split.
+class Predecessors {
+ public:
+  /// From (symbol, predecessor, count), in any order.
+  struct Triple {
+    std::uint32_t symbol, predecessor, count;
+  };
+  Predecessors(std::vector<Triple> triples, std::size_t alphabet, const StructureLengths& lengths)
+      : begin_(alphabet + 1), totals_(alphabet), lengths_(lengths) {
+    for (const Triple& each : triples) {
+      ++begin_[each.symbol + std::size_t{1}];
+      totals_[each.symbol] += each.count;
+    }
+    std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+    const auto fill = [&](auto precedes) {
+      std::sort(triples.begin(), triples.end(), precedes);
+      std::vector<SymbolCount> filled(triples.size());
+      std::transform(triples.begin(), triples.end(), filled.begin(),
+                     [](const Triple& each) { return SymbolCount{each.predecessor, each.count}; });
+      return filled;
+    };
+    by_symbol_ = fill([](const Triple& a, const Triple& b) {
+      return a.symbol != b.symbol ? a.symbol < b.symbol : a.predecessor < b.predecessor;
+    });
+    by_count_ = fill([](const Triple& a, const Triple& b) {
+      if (a.symbol != b.symbol) return a.symbol < b.symbol;
+      return more_often({a.predecessor, a.count}, {b.predecessor, b.count});
+    });
+  }
+
+  /// Those of a symbol, the most frequent first.
+  std::span<const SymbolCount> of(std::uint32_t symbol) const noexcept {
+    return {by_count_.data() + begin_[symbol], by_count_.data() + begin_[symbol + std::size_t{1}]};
+  }
+
+  /// Bits of one of them, by its frequency.
+  double bits(std::uint32_t symbol, std::uint32_t predecessor) const noexcept {
+    const auto first = by_symbol_.begin() + static_cast<std::ptrdiff_t>(begin_[symbol]);
+    const auto last = by_symbol_.begin() + static_cast<std::ptrdiff_t>(begin_[symbol + std::size_t{1}]);
+    const auto found = std::lower_bound(first, last, predecessor,
+                                        [](const SymbolCount& a, std::uint32_t b) { return a.symbol < b; });
+    return lengths_.log2(totals_[symbol]) - lengths_.log2(found->count);
+  }
+
+ private:
+  std::vector<std::uint64_t> begin_;
+  std::vector<std::uint64_t> totals_;
+  const StructureLengths& lengths_;
+  std::vector<SymbolCount> by_symbol_;
+  std::vector<SymbolCount> by_count_;
+};
+
 // A context whose extensions are all known, as its parent sees it.
 struct Extension {
   std::uint32_t symbol;  // by which it extends the parent
@@ -56,14 +112,17 @@ struct Corpus {
   const Symbol* text;
   const StructureOptions& options;
   const StructureLengths& lengths;
-  const std::vector<std::uint32_t>& predecessors;  // [symbol]: how many different symbols come before it
+  const Predecessors& predecessors;
 };
 
 template <typename Symbol>
 class ContextFolder {
  public:
   explicit ContextFolder(const Corpus<Symbol>& corpus)
-      : corpus_(corpus), left_(corpus.options.alphabet), stack_(corpus.options.depth + 2) {}
+      : corpus_(corpus),
+        left_(corpus.options.alphabet),
+        marked_(corpus.options.alphabet),
+        stack_(corpus.options.depth + 2) {}
 
   /// Folds positions (bytes, in the low halves of `items`) that share their nearest symbol, `count` of them.
   /// Afterwards root() is the empty context with this one extension.
@@ -103,21 +162,25 @@ class ContextFolder {
   }
 
   /// Model bits of which symbols extend the context just merged, how often, and the counts of each. The
-  /// extension that is seen most comes last, and is what is left. Reorders the extensions.
-  double table_bits(OpenContext& context, std::uint64_t candidates, std::uint32_t total) {
+  /// extension that is seen most comes last, and is what is left. Reorders the extensions and `merged`.
+  double table_bits(OpenContext& context, std::span<const SymbolCount> candidates, std::uint32_t total) {
     const StructureLengths& lengths = corpus_.lengths;
     std::vector<Extension>& rows = context.extensions;
     std::sort(rows.begin(), rows.end(), [](const Extension& a, const Extension& b) {
       return a.count != b.count ? a.count < b.count : a.symbol < b.symbol;
     });
-    double bits = lengths.children_bits(candidates, rows.size(), total);
+    for (const Extension& row : rows) marked_[row.symbol] = true;
+    double bits = lengths.members_bits(candidates.size(), rows.size(), total) +
+                  marked_choice(candidates, rows.size()) + lengths.composition_bits(total, rows.size());
+    for (const Extension& row : rows) marked_[row.symbol] = false;
+    std::sort(merged.begin(), merged.end(), more_often);
     std::uint64_t possible = merged.size();
     for (std::size_t r = 0; r + 1 < rows.size(); ++r) {
-      const SymbolCount* row = context.counts.data() + rows[r].begin;
-      const std::uint32_t distinct = rows[r].end - rows[r].begin;
-      bits += distinct == 1 ? lengths.single_row_bits(possible, rows[r].count, left_[row->symbol], total)
-                            : lengths.row_bits(possible, distinct, rows[r].count);
-      for (std::uint32_t k = 0; k < distinct; ++k) possible -= (left_[row[k].symbol] -= row[k].count) == 0;
+      const std::span<const SymbolCount> row{context.counts.data() + rows[r].begin,
+                                             context.counts.data() + rows[r].end};
+      bits += lengths.members_bits(possible, row.size(), rows[r].count) +
+              lengths.composition_bits(rows[r].count, row.size()) + row_choice(row, possible, total);
+      for (const SymbolCount& each : row) possible -= (left_[each.symbol] -= each.count) == 0;
       total -= rows[r].count;
     }
     return bits;
@@ -130,15 +193,15 @@ class ContextFolder {
 
   /// The heap of a context that was merged: its own split before all of its extensions'. `first_depth` is the
   /// shortest of the contexts that are split with it, as they have no other extension.
-  std::uint32_t split(OpenContext& context, std::uint32_t first_depth, std::uint64_t candidates,
-                      std::uint32_t total, double data_bits) {
+  std::uint32_t split(OpenContext& context, std::uint32_t first_depth,
+                      std::span<const SymbolCount> candidates, std::uint32_t total, double data_bits) {
     const StructureLengths& lengths = corpus_.lengths;
     SplitBlock block{};
     block.model_bits = lengths.split_bits(total) - lengths.leaf_bits(total) + context.flag_bits +
                        table_bits(context, candidates, total);
     for (std::uint32_t depth = first_depth; depth < context.depth; ++depth)
       block.model_bits +=
-          lengths.split_bits(total) + lengths.children_bits(candidates_of(context, depth), 1, total);
+          lengths.split_bits(total) + single_extension_bits(context, depth, total);
     block.data_bits = std::max(data_bits - context.extension_bits, 0.0);
     block.position = context.position;
     block.count = total;
@@ -157,8 +220,42 @@ class ContextFolder {
  private:
   static constexpr std::uint32_t kBytes = sizeof(Symbol);
 
-  std::uint64_t candidates_of(const OpenContext& context, std::uint32_t depth) const noexcept {
-    return corpus_.predecessors[corpus_.text[context.position - depth]];
+  // What may extend the first `depth` symbols of a context: whatever comes before the farthest of them.
+  std::span<const SymbolCount> candidates_of(const OpenContext& context, std::uint32_t depth) const noexcept {
+    return corpus_.predecessors.of(corpus_.text[context.position - depth]);
+  }
+
+  double single_extension_bits(const OpenContext& context, std::uint32_t depth,
+                               std::uint32_t total) const noexcept {
+    const std::uint32_t farthest = corpus_.text[context.position - depth];
+    const std::uint32_t extension = corpus_.text[context.position - depth - 1];
+    return corpus_.lengths.members_bits(corpus_.predecessors.of(farthest).size(), 1, total) +
+           corpus_.predecessors.bits(farthest, extension);
+  }
+
+  // Which candidates are marked; they come in the order of their weights.
+  double marked_choice(std::span<const SymbolCount> candidates, std::size_t members) const noexcept {
+    std::uint64_t weight = 0;
+    for (const SymbolCount& each : candidates) weight += each.count;
+    const SymbolCount* next = candidates.data();
+    return StructureLengths::choice_bits(candidates.size(), members, weight, [&] {
+      const SymbolCount& each = *next++;
+      return std::pair<std::uint32_t, bool>(each.count, marked_[each.symbol]);
+    });
+  }
+
+  // Which symbols that are left (`possible` of them, `total` times) a row has.
+  double row_choice(std::span<const SymbolCount> row, std::uint64_t possible, std::uint32_t total) noexcept {
+    if (row.size() == 1) return corpus_.lengths.log2(total) - corpus_.lengths.log2(left_[row[0].symbol]);
+    for (const SymbolCount& each : row) marked_[each.symbol] = true;
+    const SymbolCount* next = merged.data();
+    const double bits = StructureLengths::choice_bits(possible, row.size(), total, [&] {
+      while (left_[next->symbol] == 0) ++next;
+      const std::uint32_t symbol = next++->symbol;
+      return std::pair<std::uint32_t, bool>(left_[symbol], marked_[symbol]);
+    });
+    for (const SymbolCount& each : row) marked_[each.symbol] = false;
+    return bits;
   }
 
   void add_position(OpenContext& context, std::uint32_t position) {
@@ -193,7 +290,7 @@ class ContextFolder {
                                  static_cast<std::uint32_t>(parent.counts.size())});
     parent.extension_bits += data_bits;
     if (merged.size() > 1 && context.depth < limit) {
-      const std::uint64_t candidates = candidates_of(context, context.depth);
+      const std::span<const SymbolCount> candidates = candidates_of(context, context.depth);
       parent.heap = blocks.meld(parent.heap, split(context, depth, candidates, total, data_bits));
     }
     forget();
@@ -201,6 +298,7 @@ class ContextFolder {
 
   const Corpus<Symbol>& corpus_;
   std::vector<std::uint32_t> left_;  // [symbol]: zero between contexts
+  std::vector<char> marked_;         // [symbol]: false between uses
   std::vector<OpenContext> stack_;
   int top_ = -1;
 };
@@ -232,22 +330,28 @@ PositionRanges by_nearest_symbol(std::span<const Symbol> text, std::span<const S
   return ranges;
 }
 
-// How many different symbols come before each; before a zero that stands before a document stand zeros.
+// Pairs of neighbours, counted; before a zero that stands before a document stand zeros.
 template <typename Symbol>
-std::vector<std::uint32_t> count_predecessors(std::span<const Symbol> text, const PositionRanges& ranges) {
+Predecessors count_predecessors(std::span<const Symbol> text, const PositionRanges& ranges,
+                                const StructureLengths& lengths) {
   const std::size_t alphabet = ranges.begin.size() - 1;
-  std::vector<std::uint32_t> predecessors(alphabet);
-  std::vector<std::uint32_t> seen_before(alphabet, none);
+  std::vector<Predecessors::Triple> triples;
+  std::vector<std::uint32_t> counts(alphabet);
+  std::vector<std::uint32_t> seen;
   for (std::uint32_t nearest = 0; nearest < alphabet; ++nearest) {
-    for (std::uint64_t k = ranges.begin[nearest]; k < ranges.begin[nearest + 1]; ++k) {
-      const Symbol symbol = text[ranges.positions[k] / sizeof(Symbol)];
-      if (seen_before[symbol] == nearest) continue;
-      seen_before[symbol] = nearest;
-      ++predecessors[symbol];
+    const auto add = [&](std::uint32_t symbol) {
+      if (counts[symbol]++ == 0) seen.push_back(symbol);
+    };
+    if (nearest == 0) add(0);
+    for (std::uint64_t k = ranges.begin[nearest]; k < ranges.begin[nearest + 1]; ++k)
+      add(text[ranges.positions[k] / sizeof(Symbol)]);
+    for (const std::uint32_t symbol : seen) {
+      triples.push_back({symbol, nearest, counts[symbol]});
+      counts[symbol] = 0;
     }
-    if (nearest == 0 && seen_before[0] != 0) ++predecessors[0];
+    seen.clear();
   }
-  return predecessors;
+  return Predecessors(std::move(triples), alphabet, lengths);
 }
 
 // One range, folded.
@@ -312,6 +416,20 @@ void join(std::vector<RangeResult>& results, SplitBlocks& blocks, OpenContext& r
   }
 }
 
+// What may extend the empty context: every symbol, and the zero before a document.
+std::vector<SymbolCount> root_candidates(std::span<const SymbolCount> counts) {
+  std::vector<SymbolCount> candidates(counts.begin(), counts.end());
+  const auto zero = std::find_if(candidates.begin(), candidates.end(),
+                                 [](const SymbolCount& each) { return each.symbol == 0; });
+  if (zero == candidates.end()) {
+    candidates.push_back({0, 1});
+  } else {
+    ++zero->count;
+  }
+  std::sort(candidates.begin(), candidates.end(), more_often);
+  return candidates;
+}
+
 // Blocks that nobody owns and that are steep enough, in order of slope, with the splits of each.
 void list_blocks(std::vector<SplitBlock>& blocks, double least_slope, StructureHull& hull) {
   const auto size = static_cast<std::uint32_t>(blocks.size());
@@ -360,7 +478,7 @@ StructureHull structure_hull(std::span<const Symbol> text, std::span<const Segme
   StructureHull hull;
   const StructureLengths lengths;
   const PositionRanges ranges = by_nearest_symbol(text, segments, options.alphabet);
-  const std::vector<std::uint32_t> predecessors = count_predecessors(text, ranges);
+  const Predecessors predecessors = count_predecessors(text, ranges, lengths);
   const Corpus<Symbol> corpus{text.data(), options, lengths, predecessors};
   ContextFolder<Symbol> folder(corpus);
   OpenContext root;
@@ -377,9 +495,8 @@ StructureHull structure_hull(std::span<const Symbol> text, std::span<const Segme
   if (folder.merged.size() == 1 || options.depth == 0) return hull;
   hull.root_model_bits += lengths.leaf_bits(total);
   if (root.extensions.size() == 1) return hull;  // all contexts are zeros
-  const auto zero = [](const SymbolCount& each) { return each.symbol == 0; };
-  const bool has_zero = std::any_of(folder.merged.begin(), folder.merged.end(), zero);
-  folder.split(root, 0, folder.merged.size() + !has_zero, total, hull.root_data_bits);
+  const std::vector<SymbolCount> candidates = root_candidates(folder.merged);
+  folder.split(root, 0, candidates, total, hull.root_data_bits);
   folder.forget();
   list_blocks(folder.blocks.blocks, options.least_slope, hull);
   return hull;

@@ -61,23 +61,34 @@ class StructureLengths {
     return 1.0 + log2(n + structure_split_scale) - log2(n);
   }
 
-  /// Which of `candidates` symbols precede a context seen n times: `children` do, and how often each.
-  double children_bits(std::uint64_t candidates, std::uint64_t children, std::uint64_t n) const noexcept {
-    const std::uint64_t most = candidates < n ? candidates : n;
-    return size_bits(children, most) + log2_choose(candidates, children) + composition_bits(n, children);
+  /// How many symbols a set has, out of `possible`, when they are seen n times together.
+  double members_bits(std::uint64_t possible, std::uint64_t members, std::uint64_t n) const noexcept {
+    return size_bits(members, possible < n ? possible : n);
   }
 
-  /// Counts of a context seen n times with `distinct` symbols, of `possible` ones; not for distinct == 1.
-  double row_bits(std::uint64_t possible, std::uint64_t distinct, std::uint64_t n) const noexcept {
-    const std::uint64_t most = possible < n ? possible : n;
-    return size_bits(distinct, most) + log2_choose(possible, distinct) + composition_bits(n, distinct);
+  /// Whether a symbol of weight w is a member, where `members` are still to come and those that may be have
+  /// `weight_left` together: with odds members * w to weight_left - w.
+  static double member_bits(bool member, std::uint64_t members, std::uint64_t w,
+                            std::uint64_t weight_left) noexcept {
+    const auto in = static_cast<double>(members) * static_cast<double>(w);
+    const auto out = static_cast<double>(weight_left - w);
+    return portable_log2((in + out) / (member ? in : out));
   }
 
-  /// The same for distinct == 1: the symbol is one of those that are left, `left` of all `left_total`.
-  double single_row_bits(std::uint64_t possible, std::uint64_t n, std::uint64_t left,
-                         std::uint64_t left_total) const noexcept {
-    const std::uint64_t most = possible < n ? possible : n;
-    return size_bits(1, most) + log2(left_total) - log2(left);
+  /// Which symbols are members, from `next()` giving (weight, member) of those that may be, in turn. Of
+  /// `possible` symbols with the weight `weight_left` in all, `members` are. A single member costs
+  /// log2(weight_left / w).
+  template <typename Next>
+  static double choice_bits(std::uint64_t possible, std::uint64_t members, std::uint64_t weight_left,
+                            Next next) noexcept {
+    double bits = 0;
+    for (; members > 0 && members < possible; --possible) {
+      const auto [weight, member] = next();
+      bits += member_bits(member, members, weight, weight_left);
+      members -= member;
+      weight_left -= weight;
+    }
+    return bits;
   }
 
   /// Counts of the empty context: `distinct` symbols of an alphabet of `alphabet`, n in all.

@@ -23,19 +23,37 @@ def size_bits(size: int, most: int) -> float:
     return -log2(weights[size - 1] / sum(weights))
 
 
+def in_order(weights: Counter) -> list[int]:
+    """The heaviest first."""
+    return sorted(weights, key=lambda symbol: (-weights[symbol], symbol))
+
+
+def choice_bits(weights: Counter, order: list[int], members: set[int]) -> float:
+    """Which of the symbols in ``order`` are members; how many are is known."""
+    bits = 0.0
+    for i, symbol in enumerate(order):
+        left = sum(each in members for each in order[i:])
+        if left in (0, len(order) - i):
+            break
+        rest = sum(weights[each] for each in order[i + 1 :])
+        p = Fraction(left * weights[symbol], left * weights[symbol] + rest)
+        bits -= log2(p if symbol in members else 1 - p)
+    return bits
+
+
 class Twin:
     """Costs of a corpus: documents are sequences of integers below ``alphabet``."""
 
     def __init__(self, documents, depth: int, alphabet: int = 256) -> None:
         self.depth, self.alphabet = depth, alphabet
         self.pairs = []  # (context, nearest symbol first; symbol)
-        self.candidates: dict[int, set[int]] = {0: {0}}
+        self.candidates: dict[int, Counter] = {0: Counter({0: 1})}  # what comes before each symbol
         for document in documents:
             padded = [0] * depth + list(document)
             for i in range(depth, len(padded)):
                 self.pairs.append((tuple(padded[i - depth : i][::-1]), padded[i]))
                 before = padded[i - 1] if i > depth else 0
-                self.candidates.setdefault(padded[i], set()).add(before)
+                self.candidates.setdefault(padded[i], Counter())[before] += 1
 
     def counts(self, context: tuple) -> Counter:
         return Counter(symbol for before, symbol in self.pairs if before[: len(context)] == context)
@@ -60,21 +78,18 @@ class Twin:
 
     def table_bits(self, context: tuple) -> float:
         """Which extensions, how often each, and the counts of each."""
-        candidates = self.candidates[context[-1]] if context else {*self.counts(()), 0}
+        candidates = self.candidates[context[-1]] if context else self.counts(()) + Counter({0: 1})
         rows = [(self.counts(each), each[-1]) for each in self.extensions(context)]
         rows.sort(key=lambda row: (sum(row[0].values()), row[1]))
-        assert {symbol for _, symbol in rows} <= candidates
         left = self.counts(context)
+        order = in_order(left)
         n = sum(left.values())
-        bits = size_bits(len(rows), min(len(candidates), n))
-        bits += log2(comb(len(candidates), len(rows))) + log2(comb(n - 1, len(rows) - 1))
+        bits = size_bits(len(rows), min(len(candidates), n)) + log2(comb(n - 1, len(rows) - 1))
+        bits += choice_bits(candidates, in_order(candidates), {symbol for _, symbol in rows})
         for row, _ in rows[:-1]:
             size, possible = sum(row.values()), len(+left)
-            bits += size_bits(len(row), min(possible, size))
-            if len(row) == 1:
-                bits -= log2(Fraction(left[next(iter(row))], sum(left.values())))
-            else:
-                bits += log2(comb(possible, len(row))) + log2(comb(size - 1, len(row) - 1))
+            bits += size_bits(len(row), min(possible, size)) + log2(comb(size - 1, len(row) - 1))
+            bits += choice_bits(left, [symbol for symbol in order if left[symbol]], set(row))
             left -= row
         return bits
 
