@@ -10,6 +10,7 @@
 #include "skm/parallel.hpp"
 #include "structure_blocks.hpp"
 #include "structure_lengths.hpp"
+#include "structure_trie.hpp"
 
 namespace skm {
 namespace {
@@ -200,8 +201,7 @@ class ContextFolder {
     block.model_bits = lengths.split_bits(total) - lengths.leaf_bits(total) + context.flag_bits +
                        table_bits(context, candidates, total);
     for (std::uint32_t depth = first_depth; depth < context.depth; ++depth)
-      block.model_bits +=
-          lengths.split_bits(total) + single_extension_bits(context, depth, total);
+      block.model_bits += lengths.split_bits(total) + single_extension_bits(context, depth, total);
     block.data_bits = std::max(data_bits - context.extension_bits, 0.0);
     block.position = context.position;
     block.count = total;
@@ -468,8 +468,10 @@ void list_blocks(std::vector<SplitBlock>& blocks, double least_slope, StructureH
 
 }  // namespace
 
-std::uint64_t structure_memory(std::uint64_t num_symbols) noexcept {
-  return num_symbols * (sizeof(std::uint32_t) + sizeof(std::uint64_t) + 1) + (std::uint64_t{1} << 22);
+std::uint64_t structure_memory(std::uint64_t num_symbols, std::uint64_t largest_group, int threads) noexcept {
+  constexpr std::uint64_t kTables = std::uint64_t{1} << 22;
+  return num_symbols * sizeof(std::uint32_t) +
+         static_cast<std::uint64_t>(threads) * largest_group * (sizeof(std::uint64_t) + 1) + kTables;
 }
 
 template <typename Symbol>
@@ -508,5 +510,21 @@ template StructureHull structure_hull(std::span<const std::uint16_t>, std::span<
                                       const StructureOptions&);
 template StructureHull structure_hull(std::span<const std::uint32_t>, std::span<const Segment>,
                                       const StructureOptions&);
+
+template <typename Symbol>
+std::uint32_t structure_leaves(std::span<const Symbol> text, std::span<const Segment> segments,
+                               std::span<const ContextSplit> splits, std::span<std::uint32_t> leaves) {
+  SplitTrie<Symbol> trie(text, splits);
+  std::size_t place = 0;
+  for_each_position<Symbol>(segments, [&](std::uint64_t i) { leaves[place++] = trie.leaf(i); });
+  return trie.num_leaves();
+}
+
+template std::uint32_t structure_leaves(std::span<const std::uint8_t>, std::span<const Segment>,
+                                        std::span<const ContextSplit>, std::span<std::uint32_t>);
+template std::uint32_t structure_leaves(std::span<const std::uint16_t>, std::span<const Segment>,
+                                        std::span<const ContextSplit>, std::span<std::uint32_t>);
+template std::uint32_t structure_leaves(std::span<const std::uint32_t>, std::span<const Segment>,
+                                        std::span<const ContextSplit>, std::span<std::uint32_t>);
 
 }  // namespace skm

@@ -48,8 +48,10 @@ struct StructureHull {
   std::vector<std::uint64_t> block_begin;  ///< [block]: its first split; one more at the end
 };
 
-/// Bytes that structure_hull needs beside the text, at least, for so many symbols.
-std::uint64_t structure_memory(std::uint64_t num_symbols) noexcept;
+/// Bytes that structure_hull needs beside the text before it keeps the first block: 4 for each symbol, and on
+/// each thread 9 for each symbol of the largest group with the same symbol before. A block takes 44, and
+/// there are fewer blocks than symbols: about a fifth as many on English text.
+std::uint64_t structure_memory(std::uint64_t num_symbols, std::uint64_t largest_group, int threads) noexcept;
 
 /// Hull of the symbols in `segments` (places in the text, in symbols), coded as one corpus. Symbols are
 /// std::uint8_t, std::uint16_t or std::uint32_t, little-endian in memory.
@@ -60,11 +62,25 @@ template <typename Symbol>
 StructureHull structure_hull(std::span<const Symbol> text, std::span<const Segment> segments,
                              const StructureOptions& options);
 
+/// Leaf of every position in `segments`, in their order, into `leaves` (as many places): of the tree that
+/// `splits` make, those of the first blocks of the corpus's hull. Leaves are numbered from 0 in the order in
+/// which they are met; returns how many there are. Throws std::bad_alloc.
+template <typename Symbol>
+std::uint32_t structure_leaves(std::span<const Symbol> text, std::span<const Segment> segments,
+                               std::span<const ContextSplit> splits, std::span<std::uint32_t> leaves);
+
 extern template StructureHull structure_hull(std::span<const std::uint8_t>, std::span<const Segment>,
                                              const StructureOptions&);
 extern template StructureHull structure_hull(std::span<const std::uint16_t>, std::span<const Segment>,
                                              const StructureOptions&);
 extern template StructureHull structure_hull(std::span<const std::uint32_t>, std::span<const Segment>,
                                              const StructureOptions&);
+
+extern template std::uint32_t structure_leaves(std::span<const std::uint8_t>, std::span<const Segment>,
+                                               std::span<const ContextSplit>, std::span<std::uint32_t>);
+extern template std::uint32_t structure_leaves(std::span<const std::uint16_t>, std::span<const Segment>,
+                                               std::span<const ContextSplit>, std::span<std::uint32_t>);
+extern template std::uint32_t structure_leaves(std::span<const std::uint32_t>, std::span<const Segment>,
+                                               std::span<const ContextSplit>, std::span<std::uint32_t>);
 
 }  // namespace skm
