@@ -1,6 +1,6 @@
-// Thirty-two customers at a time: eight Philox blocks, 32 points on the line, two gathers. The first 32 bits
-// of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are made one
-// by one.
+// A hundred and twenty-eight customers at a time: 32 Philox blocks, their points on the line. The first 32
+// bits of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are
+// made one by one.
 #include "restaurant.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -47,28 +47,39 @@ struct Words {
   __m512i word[4];  // the low halves of 64-bit lanes: words of eight blocks
 };
 
-/// Blocks (index, 0) for indices below 2^32. Only the low 32 bits of each 64-bit lane of c0 to c3 mean
+/// Blocks (index, 0) and the seven after, for each index, all below 2^32; several chains of products at once,
+/// since each waits for itself most of the time. Only the low 32 bits of each 64-bit lane of c0 to c3 mean
 /// anything. Two of the four products of the first two rounds do not depend on the index: of c2 = 0, and of
 /// c0 = low[0].
-inline Words blocks(__m512i index, const RoundKeys& keys) {
+template <int kChains>
+inline void blocks(const __m512i* index, const RoundKeys& keys, Words* words) {
   const __m512i m0 = _mm512_set1_epi64(kPhiloxMultiplier0);
   const __m512i m1 = _mm512_set1_epi64(kPhiloxMultiplier1);
   const std::uint64_t same = keys.low[0] * kPhiloxMultiplier0;
-  const __m512i first = _mm512_mul_epu32(index, m0);
-  __m512i c1 = _mm512_mul_epu32(xor2(_mm512_srli_epi64(first, 32), wide(keys.high[0])), m1);
-  __m512i c0 = xor2(_mm512_srli_epi64(c1, 32), wide(keys.low[1]));
-  __m512i c2 = xor2(first, wide((same >> 32) ^ keys.high[1]));
-  __m512i c3 = wide(same);
+  __m512i c0[kChains], c1[kChains], c2[kChains], c3[kChains];
+#pragma GCC unroll 4
+  for (int j = 0; j < kChains; ++j) {
+    const __m512i first = _mm512_mul_epu32(index[j], m0);
+    c1[j] = _mm512_mul_epu32(xor2(_mm512_srli_epi64(first, 32), wide(keys.high[0])), m1);
+    c0[j] = xor2(_mm512_srli_epi64(c1[j], 32), wide(keys.low[1]));
+    c2[j] = xor2(first, wide((same >> 32) ^ keys.high[1]));
+    c3[j] = wide(same);
+  }
 #pragma GCC unroll 8
   for (int round = 2; round < kPhiloxRounds; ++round) {
-    const __m512i product0 = _mm512_mul_epu32(c0, m0);
-    const __m512i product1 = _mm512_mul_epu32(c2, m1);
-    c0 = xor3(_mm512_srli_epi64(product1, 32), c1, wide(keys.low[round]));
-    c2 = xor3(_mm512_srli_epi64(product0, 32), c3, wide(keys.high[round]));
-    c1 = product1;
-    c3 = product0;
+    const __m512i low = wide(keys.low[round]), high = wide(keys.high[round]);
+#pragma GCC unroll 4
+    for (int j = 0; j < kChains; ++j) {
+      const __m512i product0 = _mm512_mul_epu32(c0[j], m0);
+      const __m512i product1 = _mm512_mul_epu32(c2[j], m1);
+      c0[j] = xor3(_mm512_srli_epi64(product1, 32), c1[j], low);
+      c2[j] = xor3(_mm512_srli_epi64(product0, 32), c3[j], high);
+      c1[j] = product1;
+      c3[j] = product0;
+    }
   }
-  return {{c0, c1, c2, c3}};
+#pragma GCC unroll 4
+  for (int j = 0; j < kChains; ++j) words[j] = {{c0[j], c1[j], c2[j], c3[j]}};
 }
 
 struct Line {
@@ -150,47 +161,93 @@ __attribute__((noinline)) void choose_singly(const SeatingLine& seating, std::ui
 
 constexpr std::uint64_t kChunk = 2048;  // customers between a place's choice and the look at it
 constexpr std::uint64_t kBatch = 256;   // and between the choice and a request for the place's memory
+constexpr int kChains = 4;              // of Philox products at once
 
-/// Places of customers begin to end - 1, or their pending choices.
-void find_places(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
-                 std::uint64_t end, std::uint32_t* choices) {
-  constexpr auto kLowToHigh = static_cast<_MM_PERM_ENUM>(0xA0);
-  constexpr auto kHighToLow = static_cast<_MM_PERM_ENUM>(0xF5);
-  const Order order;
-  __m512i index = _mm512_add_epi64(wide(begin / 4), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
-  __m512i span =
-      _mm512_add_epi64(wide(begin + seating.whole), _mm512_setr_epi64(0, 4, 8, 12, 16, 20, 24, 28));
-  __m512i last = Line::set(begin - 1);
-  std::uint32_t cold[kBatch + 16];
-  std::size_t num_cold = 0;
-  for (std::uint64_t t = begin; t < end; t += 32, choices += 32) {
-    const Words words = blocks(index, keys);
+/// Finds places of customers from `begin` on, or their pending choices, and asks for the memory of labels
+/// that are not in the cache.
+class PlaceFinder {
+ public:
+  PlaceFinder(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
+              std::uint32_t* choices)
+      : seating_(seating),
+        line_(line),
+        keys_(keys),
+        index_(_mm512_add_epi64(wide(begin / 4), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7))),
+        span_(_mm512_add_epi64(wide(begin + seating.whole), _mm512_setr_epi64(0, 4, 8, 12, 16, 20, 24, 28))),
+        last_(Line::set(begin - 1)),
+        t_(begin),
+        choices_(choices) {}
+
+  /// The next 32 kChains customers.
+  template <int kChains>
+  void next() {
+    __m512i index[kChains];
+    Words words[kChains];
+#pragma GCC unroll 4
+    for (int j = 0; j < kChains; ++j)
+      index[j] = _mm512_add_epi64(index_, wide(8u * static_cast<unsigned>(j)));
+    index_ = _mm512_add_epi64(index_, wide(8 * kChains));
+    blocks<kChains>(index, keys_, words);
+#pragma GCC unroll 4
+    for (int j = 0; j < kChains; ++j) place(words[j]);
+  }
+
+  void fetch() {
+    for (std::size_t i = 0; i < num_cold_; ++i) __builtin_prefetch(line_.places + cold_[i]);
+    num_cold_ = 0;
+  }
+
+ private:
+  [[gnu::always_inline]] void place(const Words& words) {
+    constexpr auto kLowToHigh = static_cast<_MM_PERM_ENUM>(0xA0);
+    constexpr auto kHighToLow = static_cast<_MM_PERM_ENUM>(0xF5);
+    const Order order;
     __m512i point[4];
 #pragma GCC unroll 4
     for (int w = 0; w < 4; ++w)
-      point[w] = _mm512_mul_epu32(words.word[w], _mm512_add_epi64(span, wide(static_cast<unsigned>(w))));
+      point[w] = _mm512_mul_epu32(words.word[w], _mm512_add_epi64(span_, wide(static_cast<unsigned>(w))));
     Choices made[2];
 #pragma GCC unroll 2
     for (int g = 0; g < 2; ++g) {
       const __m512i even = point[2 * g], odd = point[2 * g + 1];
-      made[g] = choices_at(line, _mm512_mask_shuffle_epi32(odd, 0x5555, even, kHighToLow),
-                           _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, kLowToHigh), last);
+      made[g] = choices_at(line_, _mm512_mask_shuffle_epi32(odd, 0x5555, even, kHighToLow),
+                           _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, kLowToHigh), last_);
       const __m512i found = made[g].found;
-      const __mmask16 far = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(found, line.near), line.far);
-      _mm512_storeu_si512(cold + num_cold, _mm512_maskz_compress_epi32(far, found));
-      num_cold += static_cast<std::size_t>(__builtin_popcount(far));
+      const __mmask16 far = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(found, line_.near), line_.far);
+      _mm512_storeu_si512(cold_ + num_cold_, _mm512_maskz_compress_epi32(far, found));
+      num_cold_ += static_cast<std::size_t>(__builtin_popcount(far));
     }
-    _mm512_storeu_si512(choices, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
-    _mm512_storeu_si512(choices + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
+    _mm512_storeu_si512(choices_, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
+    _mm512_storeu_si512(choices_ + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
     if (__builtin_expect((made[0].unsure | made[1].unsure) != 0, 0))
-      choose_singly(seating, t, made[0], made[1], choices);
-    index = _mm512_add_epi64(index, wide(8));
-    span = _mm512_add_epi64(span, wide(32));
-    last = _mm512_add_epi32(last, Line::set(32));
-    if ((t + 32 - begin) % kBatch != 0 && t + 32 < end) continue;
-    for (std::size_t i = 0; i < num_cold; ++i) __builtin_prefetch(line.places + cold[i]);
-    num_cold = 0;
+      choose_singly(seating_, t_, made[0], made[1], choices_);
+    span_ = _mm512_add_epi64(span_, wide(32));
+    last_ = _mm512_add_epi32(last_, Line::set(32));
+    t_ += 32;
+    choices_ += 32;
   }
+
+  const SeatingLine& seating_;
+  const Line line_;
+  const RoundKeys& keys_;
+  __m512i index_, span_, last_;
+  std::uint64_t t_;
+  std::uint32_t* choices_;
+  std::uint32_t cold_[kBatch + 16];
+  std::size_t num_cold_ = 0;
+};
+
+/// Places of customers begin to end - 1, or their pending choices.
+void find_places(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
+                 std::uint64_t end, std::uint32_t* choices) {
+  PlaceFinder finder(seating, line, keys, begin, choices);
+  std::uint64_t t = begin;
+  for (; t + kBatch <= end; t += kBatch) {
+    for (std::uint64_t i = 0; i < kBatch; i += 32 * kChains) finder.next<kChains>();
+    finder.fetch();
+  }
+  for (; t < end; t += 32) finder.next<1>();
+  finder.fetch();
 }
 
 /// Places to labels; offsets of the pending.
