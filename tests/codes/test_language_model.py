@@ -130,7 +130,7 @@ def test_part_results_are_not_computed_again(models, shakespeare, tmp_path):
     Counting(path).lengths([*documents, b"one more"], per_document=True, parts=parts)
     assert len(computed) == 1
     computed.clear()
-    Counting(path, context=64).lengths(documents[:3], per_document=True, parts=parts)
+    Counting(path, context=256).lengths(documents[:3], per_document=True, parts=parts)
     assert len(computed) == 3
     for file in parts.iterdir():
         file.write_bytes(file.read_bytes()[:-40])
