@@ -17,7 +17,7 @@ import numpy.typing as npt
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.part_results import PartResults, part_key
 from skmfast.codes.windows import WindowPolicy
-from skmfast.errors import CorpusError, ModelFileError
+from skmfast.errors import CorpusError
 from skmfast.settings import resolve_threads
 
 if TYPE_CHECKING:
@@ -256,11 +256,6 @@ class LanguageModel:
     ) -> None:
         if batch is not None and batch < 1:
             raise ValueError(f"batch: {batch} is less than 1")
-        # A head may have entries that no token needs, to be of a round size.
-        if len(tokenizer) > len(trunk.head):
-            raise ModelFileError(
-                f"the tokenizer has {len(tokenizer):,} entries, the model {len(trunk.head):,}: not a pair"
-            )
         if bos_token is None:
             bos_token = tokenizer.bos
         if bos_token is None:
@@ -365,7 +360,11 @@ class LanguageModel:
         tokens = []
         for number, document in enumerate(documents):
             try:
-                tokens.append(self.tokenizer.encode(document))
+                found = self.tokenizer.encode(document)
+                # Tokenizers may have tokens, added later, that the model never had.
+                if found.max(initial=0) >= len(self.trunk.head):
+                    raise CorpusError(f"token {found.max()} is none of the model's {len(self.trunk.head):,}")
+                tokens.append(found)
             except CorpusError as error:
                 if len(documents) == 1:
                     raise
