@@ -269,12 +269,8 @@ class LanguageModel:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Window policy, type, and what identifies model, tokenizer and machine."""
-        return {
-            **self._files,
-            **dataclasses.asdict(self.policy),
-            "dtype": self._dtype,
-            "runs_on": self.runs_on,
-        }
+        policy = {**dataclasses.asdict(self.policy), "bos_token": self.bos_token}
+        return {**self._files, **policy, "dtype": self._dtype, "runs_on": self.runs_on}
 
     @property
     def runs_on(self) -> str:

@@ -130,10 +130,12 @@ def test_batch_size_and_order_do_not_matter(folder):
 
 
 def test_spec_and_metadata(folder, no_network, monkeypatch):
-    code = make_code(f"lm:{folder},context=20,stride=7,bos=document,last=full")
+    code = make_code(f"lm:{folder},context=20,stride=7,bos=document,last=full,bos_token=3")
     parameters = code.lengths([b"the thing"]).metadata["parameters"]
     assert parameters["path"] == "tiny"
-    assert [parameters[name] for name in ("context", "stride", "bos", "last")] == [20, 7, "document", "full"]
+    policy = [parameters[name] for name in ("context", "stride", "bos", "last", "bos_token")]
+    assert policy == [20, 7, "document", "full", 3]
+    assert code.lengths([b"the"]).bits != make_code(f"lm:{folder},context=20").lengths([b"the"]).bits
     assert str(folder.parent) not in json.dumps(parameters)
     assert LanguageModel(str(folder)).parameters["context"] == 64
     monkeypatch.setenv("SKMFAST_MODELS", str(folder.parent))
