@@ -232,7 +232,12 @@ def _read(
     lacking = sorted(found["missing_keys"]) + sorted(str(key[0]) for key in found["mismatched_keys"])
     if lacking:
         raise ModelFileError(f"{name}: {len(lacking)} tensors are missing or of another shape: {lacking[0]}")
-    return HuggingFaceTrunk(model.to(dtype), name), HuggingFaceTokenizer(tokenizer, name)
+    trunk = HuggingFaceTrunk(model.to(dtype), name)
+    if tokenizer.vocab_size > len(trunk.head):
+        raise ModelFileError(
+            f"{name}: the tokenizer has {tokenizer.vocab_size:,} entries, the model {len(trunk.head):,}"
+        )
+    return trunk, HuggingFaceTokenizer(tokenizer, name)
 
 
 @contextlib.contextmanager

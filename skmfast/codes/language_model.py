@@ -17,7 +17,7 @@ import numpy.typing as npt
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.part_results import PartResults, part_key
 from skmfast.codes.windows import WindowPolicy
-from skmfast.errors import CorpusError, ModelFileError
+from skmfast.errors import CorpusError
 from skmfast.settings import resolve_threads
 
 if TYPE_CHECKING:
@@ -256,11 +256,6 @@ class LanguageModel:
     ) -> None:
         if batch is not None and batch < 1:
             raise ValueError(f"batch: {batch} is less than 1")
-        # A head may have entries that no token needs, to be of a round size.
-        if len(tokenizer) > len(trunk.head):
-            raise ModelFileError(
-                f"the tokenizer has {len(tokenizer):,} entries, the model {len(trunk.head):,}: not a pair"
-            )
         if bos_token is None:
             bos_token = tokenizer.bos
         if bos_token is None:
@@ -274,12 +269,8 @@ class LanguageModel:
     @property
     def parameters(self) -> Mapping[str, object]:
         """Window policy, type, and what identifies model, tokenizer and machine."""
-        return {
-            **self._files,
-            **dataclasses.asdict(self.policy),
-            "dtype": self._dtype,
-            "runs_on": self.runs_on,
-        }
+        policy = {**dataclasses.asdict(self.policy), "bos_token": self.bos_token}
+        return {**self._files, **policy, "dtype": self._dtype, "runs_on": self.runs_on}
 
     @property
     def runs_on(self) -> str:
@@ -365,7 +356,11 @@ class LanguageModel:
         tokens = []
         for number, document in enumerate(documents):
             try:
-                tokens.append(self.tokenizer.encode(document))
+                found = self.tokenizer.encode(document)
+                # Tokenizers may have tokens, added later, that the model never had.
+                if found.max(initial=0) >= len(self.trunk.head):
+                    raise CorpusError(f"token {found.max()} is none of the model's {len(self.trunk.head):,}")
+                tokens.append(found)
             except CorpusError as error:
                 if len(documents) == 1:
                     raise

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from skmfast.codes import part_results  # noqa: E402
 from skmfast.codes.language_model import LanguageModel  # noqa: E402
 from skmfast.codes.llama2c_tokenizer import Llama2cTokenizer  # noqa: E402
 from skmfast.codes.registry import make_code  # noqa: E402
@@ -104,12 +105,13 @@ def test_windows_predict_every_token_once(last, bos, stride, num_tokens):
         assert w.first + (not w.bos) <= w.new
 
 
-def test_part_results_are_not_computed_again(models, shakespeare, tmp_path):
+def test_part_results_are_not_computed_again(models, shakespeare, tmp_path, monkeypatch):
     """Windows of another document, or under another policy, are computed; order and batches do not count."""
     documents = [shakespeare[start : start + 90] for start in range(0, 2000, 100)]
     path = str(models / "stories260K.bin")
     parts = tmp_path / "parts"
     computed = []
+    monkeypatch.setattr(part_results, "_SECONDS_BETWEEN_FILES", 1e9)  # files are written at the end alone
 
     class Counting(LanguageModel):
         def _bits(self, group):
@@ -130,7 +132,7 @@ def test_part_results_are_not_computed_again(models, shakespeare, tmp_path):
     Counting(path).lengths([*documents, b"one more"], per_document=True, parts=parts)
     assert len(computed) == 1
     computed.clear()
-    Counting(path, context=64).lengths(documents[:3], per_document=True, parts=parts)
+    Counting(path, context=256).lengths(documents[:3], per_document=True, parts=parts)
     assert len(computed) == 3
     for file in parts.iterdir():
         file.write_bytes(file.read_bytes()[:-40])
