@@ -80,10 +80,13 @@ def _reporting(
     return {"progress": lambda fraction: progress(start + int(fraction * size))}
 
 
-def decompress(file: bytes | memoryview, *, progress: Progress | None = None) -> bytes:
+def decompress(
+    file: bytes | memoryview, *, code: DecodableCode | None = None, progress: Progress | None = None
+) -> bytes:
     """The bytes that `compress` was given; several documents come back joined.
 
-    ``progress`` is told how many bytes are done.
+    ``progress`` is told how many bytes are done. ``code`` is needed only where the file's own code needs
+    something that is not found, such as a model: a file has its name and hash, and not where it is.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def decompress(file: bytes | memoryview, *, progress: Progress | None = None) ->
     UnsupportedStreamError
         The file is of a version, or of a code, that this build does not have.
     """
-    return b"".join(_decoded_blocks(unpack(file), progress))
+    return b"".join(_decoded_blocks(unpack(file), code, progress))
 
 
 def original_size(file: bytes | memoryview) -> int:
@@ -100,10 +103,10 @@ def original_size(file: bytes | memoryview) -> int:
     return sum(unpack(file).documents)
 
 
-def decompress_documents(file: bytes | memoryview) -> list[bytes]:
-    """The documents that `compress` was given, each on its own. Raises as `decompress` does."""
+def decompress_documents(file: bytes | memoryview, *, code: DecodableCode | None = None) -> list[bytes]:
+    """The documents that `compress` was given, each on its own; see `decompress`."""
     container = unpack(file)
-    text = b"".join(_decoded_blocks(container))
+    text = b"".join(_decoded_blocks(container, code))
     documents, start = [], 0
     for size in container.documents:
         documents.append(text[start : start + size])
@@ -126,8 +129,25 @@ def _code_of(container: Container) -> DecodableCode:
     return code
 
 
-def _decoded_blocks(container: Container, progress: Progress | None = None) -> Iterator[bytes]:
-    code = _code_of(container)
+def _check_code(container: Container, code: DecodableCode) -> None:
+    """Whether the file was coded with ``code``, wherever its files were then."""
+    if container.code != code.name:
+        raise UnsupportedStreamError(f"coded with {container.code!r}, not with {code.name!r}")
+    elsewhere = getattr(code, "where_parameters", ())
+    for name, value in code.parameters.items():
+        written = container.parameters.get(name)
+        if name not in elsewhere and written != value:
+            raise UnsupportedStreamError(f"coded with {name}={written!r}, the code given has {value!r}")
+
+
+def _decoded_blocks(
+    container: Container, given: DecodableCode | None, progress: Progress | None = None
+) -> Iterator[bytes]:
+    if given is None:
+        code = _code_of(container)
+    else:
+        _check_code(container, given)
+        code = given
     done = 0
     for number, block in enumerate(container.blocks, start=1):
         place = f"block {number} of {len(container.blocks)}, at byte {block.offset}"

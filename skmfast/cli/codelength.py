@@ -71,7 +71,8 @@ def codelength(
     """Measure how many bits files cost under a code: one row per file, or per document.
 
     Exit code 1 says that a document failed; its row says why, and the others are done. On Ctrl-C the rows
-    that are done are kept.
+    that are done are kept. With --out, codes that take long (lm) keep their part results in OUT.partial until
+    everything is done: the same command goes on, after a kill too.
     """
     from skmfast.cli.progress import Progress
     from skmfast.codes.registry import make_code
@@ -98,6 +99,8 @@ def codelength(
     if out is not None and any(_same_file(source.path, out) for source in sources):
         fail(f"--out {out}: is one of the inputs")
 
+    parts = _parts_folder(out, chosen)
+    settings["parts"] = parts
     rows: list[Row] = []
     interrupted: _Interrupted | None = None
     try:
@@ -114,6 +117,22 @@ def codelength(
         _leave(interrupted, len(rows), out)
     if not all(row.ok for row in rows):
         raise typer.Exit(FAILED)
+    if parts is not None:
+        from skmfast.codes.part_results import discard_parts
+
+        discard_parts(parts)
+
+
+def _parts_folder(out: Path | None, code: Code) -> Path | None:
+    """Where part results are kept until ``out`` is written."""
+    from skmfast.codes.measure import keeps_parts
+
+    if out is None or not keeps_parts(code):
+        return None
+    folder = out.with_name(f"{out.name}.partial")
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder}: is no folder, and part results would be kept in it")
+    return folder
 
 
 def _same_file(path: str | None, out: Path) -> bool:

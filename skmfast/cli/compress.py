@@ -6,12 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from skmfast.cli.app import FAILED, app, fail, usage_errors
 from skmfast.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from skmfast.codes.base import DecodableCode
 
 SUFFIX = ".skm"
 
@@ -32,14 +35,10 @@ def compress(
     force: _Force = False,
 ) -> None:
     """Compress a file into a container that 'skmfast decompress' reads."""
-    from skmfast.codes.base import DecodableCode
-    from skmfast.codes.registry import make_code
     from skmfast.compression import compress as compress_bytes
 
     with usage_errors():
-        chosen = make_code(code)
-    if not isinstance(chosen, DecodableCode):
-        fail(f"--code {code}: only counts bits; it cannot encode")
+        chosen = _decodable(code)
     target = _target(out, None if file == "-" else file + SUFFIX, force)
     with _failures(file):
         data = _read(file)
@@ -59,20 +58,36 @@ def decompress(
         str | None,
         typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: without {SUFFIX}"),
     ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(help="Its code, where that needs files that are not found by name, as lm:PATH does."),
+    ] = None,
     force: _Force = False,
 ) -> None:
     """Give back the bytes of a file that 'skmfast compress' wrote; its checksums are verified."""
     from skmfast.compression import decompress as decompress_bytes
     from skmfast.compression import original_size
 
+    with usage_errors():
+        chosen = None if code is None else _decodable(code)
     target = _target(out, file.removesuffix(SUFFIX) if file.endswith(SUFFIX) else None, force)
     with _failures(file):
         packed = _read(file)
         with Progress("decompressing") as bar:
             bar.subject(file)
             bar.total(original_size(packed))
-            data = decompress_bytes(packed, progress=bar.done)
+            data = decompress_bytes(packed, code=chosen, progress=bar.done)
     _write(target, data)
+
+
+def _decodable(spec: str) -> DecodableCode:
+    from skmfast.codes.base import DecodableCode
+    from skmfast.codes.registry import make_code
+
+    code = make_code(spec)
+    if not isinstance(code, DecodableCode):
+        fail(f"--code {spec}: only counts bits; it cannot encode")
+    return code
 
 
 def _target(out: str | None, default: str | None, force: bool) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes.base import CodeLengths, describe
+from skmfast.codes.part_results import PartResults, part_key
 from skmfast.codes.windows import WindowPolicy
 from skmfast.errors import CorpusError, ModelFileError
 from skmfast.settings import resolve_threads
@@ -26,6 +26,8 @@ DTYPES = ("float64", "float32", "bfloat16")
 
 # Tokens, padding counted, that the trunk sees at once unless ``batch`` says how many windows.
 _BATCH_TOKENS = 4096
+
+_LONGEST_DEFAULT = 2048
 
 
 class Tokenizer(Protocol):
@@ -46,12 +48,23 @@ class Tokenizer(Protocol):
 
 
 class Trunk(Protocol):
-    """A model up to its head."""
+    """A model up to its head, and the head: logits are ``hidden(tokens) @ head.T``.
+
+    A trunk may also have
+
+    - ``head_bias``, a Tensor (V,) that is added to the logits;
+    - ``logit_scale`` and ``softcap``, numbers: logits are then ``softcap tanh(logit_scale z / softcap)``,
+      without the cap if it is 0;
+    - ``stepper(batch, length)``, for streams; see `skmfast.codes.language_model_stream`.
+    """
 
     head: Tensor
 
     def hidden(self, tokens: Tensor) -> Tensor:
-        """Hidden states (B, T, D) behind each of the tokens (B, T)."""
+        """Hidden states (B, T, D) behind each of the tokens (B, T).
+
+        A state depends on the tokens up to its own: what is behind a sequence is padding, of token 0.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +88,7 @@ class _Task(NamedTuple):
     targets: npt.NDArray[np.int64]
     sequence: int
     new: int
+    number: int = 0
 
 
 class LanguageModel:
@@ -86,12 +100,15 @@ class LanguageModel:
 
     Parameters
     ----------
-    path : path, optional
-        A llama2.c model file. Needs torch: the extra ``skmfast[torch]``.
+    path : path
+        A llama2.c or GGUF file, a folder of Hugging Face's files (safetensors, never pickles), or a name on
+        its hub; which of them is seen from what it holds. What is not found is looked for in the folders of
+        the environment variable ``SKMFAST_MODELS``. Needs torch, the extra ``skmfast[torch]``; but for
+        llama2.c also transformers, the extra ``skmfast[lm]``.
     tokenizer : path or None
-        Its tokenizer; by default ``tokenizer.bin`` or ``tokN.bin`` (N entries) in the same folder.
+        Tokenizer of a llama2.c file; by default ``tokenizer.bin`` or ``tokN.bin`` (N entries) beside it.
     context : int or None
-        Tokens of a window; by default what the model was trained on.
+        Tokens of a window; by default what the model was trained on, at most 2,048.
     stride, bos
         See `WindowPolicy`.
     dtype : {"float64", "float32", "bfloat16"}
@@ -105,9 +122,10 @@ class LanguageModel:
     Raises
     ------
     ValueError
-        If a parameter is out of range, or the files or this machine are not what is asked for.
+        If a parameter is out of range, a library is missing, or the files or this machine are not what is
+        asked for.
     ModelFileError
-        If a file is truncated or no such file.
+        If a file is missing, damaged, of no kind that is known, or its weights are pickled.
 
     References
     ----------
@@ -117,6 +135,9 @@ class LanguageModel:
     name = "lm"
 
     block_bytes = 1 << 24
+
+    where_parameters = ("path", "tokenizer")
+    """Parameters that say where the model is, not what it is."""
 
     def __init__(
         self,
@@ -135,36 +156,25 @@ class LanguageModel:
             raise ValueError("lm needs a model: lm:PATH")
         if dtype not in DTYPES:
             raise ValueError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
-        _need_torch()
-        import torch
+        from skmfast.codes.model_files import load_model
 
-        from skmfast.codes.llama import Llama
-        from skmfast.codes.llama2c import read_llama2c
-        from skmfast.codes.llama2c_tokenizer import Llama2cTokenizer
-
-        with _reading(path):
-            sizes, weights = read_llama2c(path)
-            found = _tokenizer_of(path, sizes.vocabulary_size) if tokenizer is None else tokenizer
-        with _reading(found):
-            vocabulary = Llama2cTokenizer(found)
+        loaded = load_model(os.fspath(path), tokenizer, dtype)
         files: dict[str, object] = {
-            "path": os.path.abspath(path),
-            "tokenizer": os.path.abspath(found),
-            "model_sha256": _sha256(path),
-            "tokenizer_sha256": _sha256(found),
+            "path": loaded.path,
+            "tokenizer": loaded.tokenizer_path,
+            "model_sha256": loaded.model_sha256,
+            "tokenizer_sha256": loaded.tokenizer_sha256,
         }
         for name, wanted in (("model_sha256", model_sha256), ("tokenizer_sha256", tokenizer_sha256)):
             if wanted is not None and wanted != files[name]:
                 raise ValueError(f"{name}: another file is asked for: {wanted}, this is {files[name]}")
-        trunk = Llama(sizes, weights, getattr(torch, dtype))
-        self._prepare(
-            trunk,
-            vocabulary,
-            files,
-            dtype,
-            WindowPolicy(sizes.context if context is None else context, stride, bos),
-            batch,
-        )
+        if context is None:
+            context = min(loaded.context or _LONGEST_DEFAULT, _LONGEST_DEFAULT)
+        policy = WindowPolicy(context, stride, bos)
+        # The last token of a window is only predicted.
+        if loaded.positions is not None and context - 1 > loaded.positions:
+            raise ValueError(f"context: {context} is more than the model's {loaded.positions} positions")
+        self._prepare(loaded.trunk, loaded.tokenizer, files, dtype, policy, batch)
         if runs_on is not None and runs_on != self.runs_on:
             raise ValueError(f"runs_on: asked for is {runs_on!r}, this is {self.runs_on!r}")
 
@@ -180,17 +190,45 @@ class LanguageModel:
         batch: int | None = None,
         about: Mapping[str, object] | None = None,
     ) -> LanguageModel:
-        """A code from any trunk with a head (V, D), in their own type and on their own device.
+        """A code from any torch module with hidden states and a head, in its own type, on its own device.
 
         Parameters
         ----------
         trunk : Trunk
-            Gives hidden states; has the ``head``.
+            Gives hidden states; has the ``head`` (V, D).
         tokenizer : Tokenizer
         context, stride, bos, batch
             As for a file.
         about : mapping, optional
             What identifies model and tokenizer, for ``parameters``.
+
+        Examples
+        --------
+        A model of bytes, in which every byte depends on the one before it alone:
+
+        >>> import pytest; torch = pytest.importorskip("torch")
+        >>> class Bigrams(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.embedding = torch.nn.Embedding(257, 16)
+        ...         self.head = torch.nn.Parameter(torch.zeros(257, 16))
+        ...
+        ...     def hidden(self, tokens):
+        ...         return self.embedding(tokens)
+        >>> class Bytes:
+        ...     bos = 256
+        ...
+        ...     def __len__(self):
+        ...         return 257
+        ...
+        ...     def encode(self, data):
+        ...         return np.frombuffer(bytes(data), np.uint8).astype(np.int64)
+        ...
+        ...     def decode(self, tokens):
+        ...         return bytes(tokens)
+        >>> untrained = LanguageModel.of(Bigrams(), Bytes(), context=128)
+        >>> round(untrained.lengths([b"abc", b"de"]).bits_per_byte, 4)  # log2 of 257
+        8.0056
         """
         made = cls.__new__(cls)
         dtype = str(trunk.head.dtype).removeprefix("torch.")
@@ -209,7 +247,8 @@ class LanguageModel:
     ) -> None:
         if batch is not None and batch < 1:
             raise ValueError(f"batch: {batch} is less than 1")
-        if len(tokenizer) != len(trunk.head):
+        # A head may have entries that no token needs, to be of a round size.
+        if len(tokenizer) > len(trunk.head):
             raise ModelFileError(
                 f"the tokenizer has {len(tokenizer):,} entries, the model {len(trunk.head):,}: not a pair"
             )
@@ -243,15 +282,21 @@ class LanguageModel:
         threads: int | None = None,
         memory: int | None = None,
         progress: Callable[[float], None] | None = None,
+        parts: str | os.PathLike[str] | None = None,
     ) -> CodeLengths:
         """Code lengths of ``documents``; see `Code.lengths`. ``memory`` does not bind.
+
+        With ``parts``, a folder, results of windows are kept there every few seconds, and those that are
+        there already, of this model, policy and machine, are not computed again.
 
         Raises
         ------
         CorpusError
             If the tokenizer cannot give a document's bytes back, or the model gives no probability.
         """
-        each = self.token_lengths(documents, per_document=per_document, threads=threads, progress=progress)
+        each = self.token_lengths(
+            documents, per_document=per_document, threads=threads, progress=progress, parts=parts
+        )
         alone = np.array([math.fsum(found.bits) for found in each], dtype=np.float64)
         sizes = np.array([len(document) for document in documents], dtype=np.int64)
         return CodeLengths(
@@ -272,9 +317,10 @@ class LanguageModel:
         per_document: bool = True,
         threads: int | None = None,
         progress: Callable[[float], None] | None = None,
+        parts: str | os.PathLike[str] | None = None,
     ) -> list[TokenLengths]:
         """Tokens of each document, and the bits of each token; parameters and errors as for `lengths`."""
-        tokens = [self.tokenizer.encode(document) for document in documents]
+        tokens = self._tokens(documents)
         if per_document or self.policy.bos != "once":
             sequences = tokens
         else:
@@ -283,11 +329,11 @@ class LanguageModel:
         tasks = [task for number, sequence in enumerate(sequences) for task in self._tasks(number, sequence)]
         done, total = 0, sum(len(task.targets) for task in tasks)
         with _torch_threads(threads):
-            for group in self._groups(tasks):
-                for task, found in zip(group, self._bits(group), strict=True):
+            for group in self._results(tasks, parts):
+                for task, found in group:
                     bits[task.sequence][task.new : task.new + len(found)] = found
                     done += len(found)
-                if progress is not None:
+                if progress is not None and total:
                     progress(done / total)
         if sequences is not tokens and tokens:
             bits = np.split(bits[0], np.cumsum([len(each) for each in tokens])[:-1])
@@ -296,6 +342,17 @@ class LanguageModel:
                 place = int(np.flatnonzero(~np.isfinite(found))[0])
                 raise CorpusError(f"document {number}, token {place}: the model gives it {found[place]} bits")
         return [TokenLengths(ids, found) for ids, found in zip(tokens, bits, strict=True)]
+
+    def _tokens(self, documents: Sequence[bytes | memoryview]) -> list[npt.NDArray[np.int64]]:
+        tokens = []
+        for number, document in enumerate(documents):
+            try:
+                tokens.append(self.tokenizer.encode(document))
+            except CorpusError as error:
+                if len(documents) == 1:
+                    raise
+                raise CorpusError(f"document {number}: {error}") from None
+        return tokens
 
     def encode(self, document: bytes, *, progress: Callable[[float], None] | None = None) -> bytes:
         """Payload of ``document``; see `skmfast.codes.language_model_stream.encode`."""
@@ -318,6 +375,34 @@ class LanguageModel:
             if bos:
                 inputs = np.concatenate([[self.tokenizer.bos], inputs])
             yield _Task(inputs, sequence[new:end], number, new)
+
+    def _results(
+        self, tasks: list[_Task], parts: str | os.PathLike[str] | None
+    ) -> Iterator[list[tuple[_Task, npt.NDArray[np.float64]]]]:
+        """Bits of the targets of each task, some tasks at a time, in any order; known parts first."""
+        if parts is None:
+            for group in self._groups(tasks):
+                yield list(zip(group, self._bits(group), strict=True))
+            return
+        depends = {
+            name: value for name, value in self.parameters.items() if name not in self.where_parameters
+        }
+        configuration = json.dumps(depends, sort_keys=True).encode()
+        keys = [part_key(configuration, task.inputs.tobytes(), task.targets.tobytes()) for task in tasks]
+        with PartResults(parts) as kept:
+            known, missing = [], []
+            for number, (key, task) in enumerate(zip(keys, tasks, strict=True)):
+                found = kept.find(key)
+                if found is not None and len(found) == len(task.targets):
+                    known.append((task, found))
+                else:
+                    missing.append(task._replace(number=number))
+            yield known
+            for group in self._groups(missing):
+                results = list(zip(group, self._bits(group), strict=True))
+                for task, found in results:
+                    kept.add(keys[task.number], found)
+                yield results
 
     def _groups(self, tasks: list[_Task]) -> Iterator[list[_Task]]:
         """Tasks that are computed at once: of like lengths, so that there is little padding."""
@@ -346,24 +431,16 @@ class LanguageModel:
             hidden = self.trunk.hidden(torch.from_numpy(inputs).to(device))
             predicting = hidden[torch.from_numpy(wanted).to(device)]
             targets = torch.from_numpy(np.concatenate([task.targets for task in group])).to(device)
-            found = token_code_lengths(predicting, self.trunk.head, targets).double().cpu().numpy()
+            bits = token_code_lengths(
+                predicting,
+                self.trunk.head,
+                targets,
+                getattr(self.trunk, "head_bias", None),
+                logit_scale=getattr(self.trunk, "logit_scale", 1.0),
+                softcap=getattr(self.trunk, "softcap", 0.0),
+            )
+        found = bits.double().cpu().numpy()
         return np.split(found, np.cumsum([len(task.targets) for task in group])[:-1])
-
-
-def _need_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise ValueError("language models need torch: pip install 'skmfast[torch]'") from None
-
-
-@contextlib.contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """What cannot be opened is reported as a model file that cannot be read."""
-    try:
-        yield
-    except OSError as error:
-        raise ModelFileError(f"{path}: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
@@ -377,20 +454,6 @@ def _torch_threads(threads: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _tokenizer_of(path: str | os.PathLike[str], vocabulary_size: int) -> str:
-    """The tokenizer file beside a model file."""
-    folder = Path(path).parent
-    names = ("tokenizer.bin", f"tok{vocabulary_size}.bin")
-    for name in names:
-        if (folder / name).is_file():
-            return os.fspath(folder / name)
-    raise ModelFileError(f"{path}: no tokenizer beside it ({' or '.join(names)}): give tokenizer=PATH")
-
-
-def _sha256(path: str | os.PathLike[str]) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _processor() -> str:

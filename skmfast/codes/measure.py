@@ -165,6 +165,7 @@ def measure(
     threads: int | None = None,
     memory: int | None = None,
     progress: Callable[[float], None] | None = None,
+    parts: Path | None = None,
     **reading: Any,
 ) -> Iterator[Row]:
     """Rows of one source, as they are known.
@@ -181,6 +182,8 @@ def measure(
         As in `Code.lengths`.
     progress : callable, optional
         Told the fraction of the source that is done, in codes that report it.
+    parts : path, optional
+        Folder where part results are kept, in codes that keep them (see `keeps_parts`).
     **reading
         ``field``, ``column``, ``format`` and ``max_document_bytes`` of `skmfast.corpora.read`.
 
@@ -193,14 +196,26 @@ def measure(
     if isinstance(code, FileCode):
         yield _of_file(source, code, per_document=per_document)
         return
-    settings = {"threads": threads, "memory": memory}
+    settings: dict[str, Any] = {"threads": threads, "memory": memory}
+    if parts is not None and keeps_parts(code):
+        settings["parts"] = parts
+    reported = progress if _takes(code, "progress") else None
     items = source.documents(**reading)
     if per_document:
-        yield from _each_alone(items, code, settings)
+        yield from _each_alone(source, items, code, settings, reported)
     else:
-        if progress is not None and "progress" in inspect.signature(code.lengths).parameters:
-            settings["progress"] = progress  # type: ignore[assignment]
+        if reported is not None:
+            settings["progress"] = reported
         yield from _as_one(source, items, code, settings)
+
+
+def keeps_parts(code: Code) -> bool:
+    """Whether ``code.lengths`` can keep results of parts in a folder, for a run that takes long."""
+    return _takes(code, "parts")
+
+
+def _takes(code: Code, name: str) -> bool:
+    return not isinstance(code, FileCode) and name in inspect.signature(code.lengths).parameters
 
 
 def _of_file(source: Source, code: FileCode, *, per_document: bool) -> Row:
@@ -239,20 +254,36 @@ def _as_one(
         yield Row(source.name, None, size, float(lengths.bits))
 
 
-def _each_alone(items: Iterable[Document | Failure], code: Code, settings: dict[str, Any]) -> Iterator[Row]:
+def _each_alone(
+    source: Source,
+    items: Iterable[Document | Failure],
+    code: Code,
+    settings: dict[str, Any],
+    progress: Callable[[float], None] | None,
+) -> Iterator[Row]:
     batch: list[Document] = []
-    size = 0
+    size = done = 0
+
+    def with_progress() -> dict[str, Any]:
+        """Settings that report what is done of the batch behind what was before it."""
+        if progress is None:
+            return settings
+        # Decompressed bytes run ahead of those on disk.
+        whole = max(source.num_bytes, done + size)
+        return {**settings, "progress": lambda fraction: progress((done + fraction * size) / whole)}
+
     for item in items:
         if isinstance(item, Document):
             batch.append(item)
             size += len(item.data)
             if size < _BATCH_BYTES and len(batch) < _BATCH_DOCUMENTS:
                 continue
-        yield from _rows_of_batch(batch, code, settings)
+        yield from _rows_of_batch(batch, code, with_progress())
+        done += size
         batch, size = [], 0
         if isinstance(item, Failure):
             yield Row.failed(item.source, item.document, item.reason)
-    yield from _rows_of_batch(batch, code, settings)
+    yield from _rows_of_batch(batch, code, with_progress())
 
 
 def _rows_of_batch(batch: Sequence[Document], code: Code, settings: dict[str, Any]) -> Iterator[Row]:
