@@ -1,5 +1,6 @@
-// Llama decoders: weights are packed once; tokens go through all layers a few panels of 32 at a time, whichever
-// windows they belong to, and leave their keys and values in a cache, where those behind them find them.
+// Llama decoders: weights are packed once; tokens go through all layers a few panels of 32 at a time,
+// whichever windows they belong to, and leave their keys and values in a cache, where those behind them find
+// them.
 #include "skm/llama.hpp"
 
 #include <algorithm>
@@ -87,14 +88,23 @@ class LlamaCache {
     float* keys = this->keys(layer, head, run.slot);
     float* values = this->values(layer, head, run.slot);
     const std::size_t width = sizes_.head_width;
-    for (std::size_t lane = first; lane < end; ++lane) {
-      const std::size_t position = run.position + (lane - run.lane);
-      const std::size_t in_panel = lane % kTokenLanes;
-      float* to = keys + position / kPanelRows * kPanelRows * width + position % kPanelRows;
-      for (std::size_t d = 0; d < width; ++d) to[d * kPanelRows] = key[d * kTokenLanes + in_panel];
-      for (std::size_t d = 0; d < rows_; ++d) {
-        const float entry = d < width ? value[d * kTokenLanes + in_panel] : 0.0f;
-        values[d / kPanelRows * values_stride() + position * kPanelRows + d % kPanelRows] = entry;
+    const std::size_t count = end - first;
+    const std::size_t position = run.position + (first - run.lane);
+    key += first % kTokenLanes;
+    value += first % kTokenLanes;
+    for (std::size_t i = 0, here = 0; i < count; i += here) {  // as far as a panel of keys goes
+      const std::size_t at = position + i;
+      here = std::min(kPanelRows - at % kPanelRows, count - i);
+      float* to = keys + at / kPanelRows * kPanelRows * width + at % kPanelRows;
+      for (std::size_t d = 0; d < width; ++d)
+        std::copy_n(key + d * kTokenLanes + i, here, to + d * kPanelRows);
+    }
+    for (std::size_t panel = 0; panel < rows_; panel += kPanelRows) {
+      float* to = values + panel / kPanelRows * values_stride() + position * kPanelRows;
+      const std::size_t entries = std::min(kPanelRows, width - panel);
+      const float* from = value + panel * kTokenLanes;
+      for (std::size_t i = 0; i < count; ++i, to += kPanelRows) {
+        for (std::size_t d = 0; d < kPanelRows; ++d) to[d] = d < entries ? from[d * kTokenLanes + i] : 0.0f;
       }
     }
   }
@@ -111,7 +121,8 @@ class LlamaCache {
 
 /// What one thread computes in: for each panel of a chunk (features, 32), one behind the other.
 struct LlamaWorkspace {
-  explicit LlamaWorkspace(const LlamaSizes& sizes)
+  /// For windows of at most `length` tokens.
+  LlamaWorkspace(const LlamaSizes& sizes, std::span<const double> frequencies, std::size_t length)
       : x_rows(in_panels(sizes.width)),
         projected_rows(in_panels((sizes.num_heads + 2 * sizes.num_kv_heads) * sizes.head_width)),
         mixed_rows(sizes.num_heads * sizes.head_width),
@@ -124,10 +135,21 @@ struct LlamaWorkspace {
         gated(zeros(gated_rows * kChunk)),
         cosines(zeros(half * kChunk)),
         sines(zeros(half * kChunk)),
-        scratch(zeros((kKeyBlock + in_panels(sizes.head_width)) * kTokenLanes)) {}
+        scratch(zeros((kKeyBlock + in_panels(sizes.head_width)) * kTokenLanes)),
+        turns(2 * half * length) {
+    float* to = turns.get();
+    for (std::size_t position = 0; position < length; ++position) {
+      for (const double frequency : frequencies) {
+        const SineCosine turned = portable_sine_cosine(static_cast<double>(position) * frequency);
+        *to++ = static_cast<float>(turned.cosine);
+        *to++ = static_cast<float>(turned.sine);
+      }
+    }
+  }
 
   std::size_t x_rows, projected_rows, mixed_rows, gated_rows, half;
   BigBuffer<float> x, normed, projected, mixed, gated, cosines, sines, scratch;
+  BigBuffer<float> turns;  // (length, half, 2): cosine and sine of each position's angles
 };
 
 }  // namespace detail
@@ -163,6 +185,20 @@ void look_up(const float* embedding, std::size_t width, std::span<const std::int
   }
 }
 
+/// Cosines and sines of each lane's position into panels.
+void look_up_turns(std::span<const LlamaRun> runs, LlamaWorkspace& work) noexcept {
+  for (const LlamaRun& run : runs) {
+    for (std::size_t lane = run.lane; lane < run.lane + run.count; ++lane) {
+      const float* from = work.turns.get() + 2 * work.half * (run.position + (lane - run.lane));
+      const std::size_t at = lane / kTokenLanes * work.half * kTokenLanes + lane % kTokenLanes;
+      for (std::size_t i = 0; i < work.half; ++i) {
+        work.cosines[at + i * kTokenLanes] = from[2 * i];
+        work.sines[at + i * kTokenLanes] = from[2 * i + 1];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Llama::Llama(const LlamaSizes& sizes, const LlamaWeights& weights) : sizes_(sizes) {
@@ -186,7 +222,8 @@ Llama::Llama(const LlamaSizes& sizes, const LlamaWeights& weights) : sizes_(size
     const float* feed_norm = weights.feed_norm + layer * width;
     Layer made{zeros(in_panels(queries + 2 * keys) * width), zeros(in_panels(width) * queries),
                zeros(in_panels(2 * hidden) * width), zeros(in_panels(width) * hidden)};
-    pack(made.projections, 0, weights.query + layer * queries * width, queries, width, attention_norm, by_query);
+    pack(made.projections, 0, weights.query + layer * queries * width, queries, width, attention_norm,
+         by_query);
     pack(made.projections, queries, weights.key + layer * keys * width, keys, width, attention_norm, 1.0);
     pack(made.projections, queries + keys, weights.value + layer * keys * width, keys, width, attention_norm,
          1.0);
@@ -199,20 +236,6 @@ Llama::Llama(const LlamaSizes& sizes, const LlamaWeights& weights) : sizes_(size
 }
 
 Llama::~Llama() = default;
-
-void Llama::rotations(std::span<const LlamaRun> runs, LlamaWorkspace& work) const noexcept {
-  for (const LlamaRun& run : runs) {
-    for (std::size_t lane = run.lane; lane < run.lane + run.count; ++lane) {
-      const auto position = static_cast<double>(run.position + (lane - run.lane));
-      const std::size_t at = lane / kTokenLanes * work.half * kTokenLanes + lane % kTokenLanes;
-      for (std::size_t i = 0; i < work.half; ++i) {
-        const SineCosine turned = portable_sine_cosine(position * frequencies_[i]);
-        work.cosines[at + i * kTokenLanes] = static_cast<float>(turned.cosine);
-        work.sines[at + i * kTokenLanes] = static_cast<float>(turned.sine);
-      }
-    }
-  }
-}
 
 void Llama::attend(std::span<const LlamaRun> runs, std::size_t layer, std::size_t block,
                    const LlamaCache& cache, LlamaWorkspace& work) const noexcept {
@@ -230,8 +253,8 @@ void Llama::attend(std::span<const LlamaRun> runs, std::size_t layer, std::size_
     }
     for (std::size_t head = 0; head < sizes_.num_heads; ++head) {
       kernels().attend({heads + head * head_floats, cache.keys(layer, head / shared, run.slot),
-                        cache.values(layer, head / shared, run.slot), cache.values_stride(), sizes_.head_width,
-                        visible, run.position + (end - run.lane),
+                        cache.values(layer, head / shared, run.slot), cache.values_stride(),
+                        sizes_.head_width, visible, run.position + (end - run.lane),
                         work.mixed.get() + block * work.mixed_rows * kTokenLanes + head * head_floats,
                         work.scratch.get()});
     }
@@ -247,11 +270,12 @@ void Llama::extend(std::span<const std::int64_t> tokens, std::span<const LlamaRu
   const auto normalise = [&] {
     for (std::size_t block = 0; block < blocks; ++block) {
       kernels().normalise(work.x.get() + block * work.x_rows * kTokenLanes, width,
-                          static_cast<float>(sizes_.epsilon), work.normed.get() + block * width * kTokenLanes);
+                          static_cast<float>(sizes_.epsilon),
+                          work.normed.get() + block * width * kTokenLanes);
     }
   };
   look_up(embedding_.get(), width, tokens, work.x.get(), work.x_rows, blocks);
-  rotations(runs, work);
+  look_up_turns(runs, work);
   for (std::size_t layer = 0; layer < sizes_.num_layers; ++layer) {
     const Layer& weights = layers_[layer];
     normalise();
@@ -267,8 +291,8 @@ void Llama::extend(std::span<const std::int64_t> tokens, std::span<const LlamaRu
       for (std::size_t begin = run.lane; begin < run.lane + run.count;) {
         const std::size_t block = begin / kTokenLanes;
         const std::size_t end = std::min(run.lane + run.count, (block + 1) * kTokenLanes);
-        const float* keys = work.projected.get() + block * work.projected_rows * kTokenLanes +
-                            sizes_.num_heads * head_floats;
+        const float* keys =
+            work.projected.get() + block * work.projected_rows * kTokenLanes + sizes_.num_heads * head_floats;
         for (std::size_t head = 0; head < sizes_.num_kv_heads; ++head) {
           const float* key = keys + head * head_floats;
           cache.keep(layer, head, run, begin, end, key, key + sizes_.num_kv_heads * head_floats);
@@ -280,8 +304,8 @@ void Llama::extend(std::span<const std::int64_t> tokens, std::span<const LlamaRu
     multiply(weights.output, work.x_rows, work.mixed_rows, work.mixed.get(), work.mixed_rows, work.x.get(),
              work.x_rows, blocks, true);
     normalise();
-    multiply(weights.gate_up, work.gated_rows, width, work.normed.get(), width, work.gated.get(), work.gated_rows,
-             blocks, false);
+    multiply(weights.gate_up, work.gated_rows, width, work.normed.get(), width, work.gated.get(),
+             work.gated_rows, blocks, false);
     for (std::size_t block = 0; block < blocks; ++block) {
       kernels().activate(work.gated.get() + block * work.gated_rows * kTokenLanes, sizes_.hidden_width);
     }
@@ -337,10 +361,13 @@ void Llama::hidden(std::span<const std::int64_t> tokens, std::span<const std::si
                    unsigned threads) const {
   const std::vector<Batch> all = batches(offsets);
   std::size_t slots = 0;
+  std::size_t longest = 0;
   for (const Batch& batch : all) slots = std::max(slots, batch.slots);
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
+    longest = std::max(longest, offsets[i + 1] - offsets[i]);
   std::atomic<std::size_t> next{0};
   const auto work_on = [&] {
-    LlamaWorkspace work(sizes_);
+    LlamaWorkspace work(sizes_, frequencies_, longest);
     const LlamaCache cache(sizes_, slots);
     std::vector<LlamaRun> runs;
     for (std::size_t taken = next++; taken < all.size(); taken = next++) {
@@ -369,7 +396,7 @@ LlamaSteps::LlamaSteps(const Llama& model, const float* head, std::size_t window
   head_ = zeros(in_panels(sizes.vocabulary) * sizes.width);
   pack(head_, 0, head, sizes.vocabulary, sizes.width, nullptr, 1.0);
   cache_ = std::make_unique<LlamaCache>(sizes, windows * in_panels(length));
-  work_ = std::make_unique<LlamaWorkspace>(sizes);
+  work_ = std::make_unique<LlamaWorkspace>(sizes, model.frequencies_, length);
 }
 
 LlamaSteps::~LlamaSteps() = default;

@@ -1,8 +1,8 @@
 // What a Llama decoder is made of, over panels: features below one another, tokens side by side in 32 lanes.
 //
-// Every result of a lane depends on that lane's numbers alone and on no other lane. All products are chains of
-// fused multiply-adds in the order of the depth, one after the other, and the rest is + - * / and square roots
-// of float32 in a fixed order: every instruction set gives the same bits.
+// Every result of a lane depends on that lane's numbers alone and on no other lane. All products are chains
+// of fused multiply-adds in the order of the depth, one after the other, and the rest is + - * / and square
+// roots of float32 in a fixed order: every instruction set gives the same bits.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,10 @@ inline constexpr std::size_t kKeyBlock = 128;
 
 /// One head's queries of 32 lanes, and the keys and values of the window that some of them belong to.
 struct Attention {
-  const float* queries;        // (head_width, 32), in units of log2(e) / sqrt(head_width)
-  const float* keys;           // packed rows: panels of 8 keys, depth head_width
-  const float* values;         // panels of 8 entries of the head, each [key][entry]
-  std::size_t values_stride;   // floats from one panel of values to the next
+  const float* queries;       // (head_width, 32), in units of log2(e) / sqrt(head_width)
+  const float* keys;          // packed rows: panels of 8 keys, depth head_width
+  const float* values;        // panels of 8 entries of the head, each [key][entry]
+  std::size_t values_stride;  // floats from one panel of values to the next
   std::size_t head_width;
   const std::int32_t* visible;  // (32): keys that each lane sees, 0 for lanes of other windows
   std::size_t count;            // the most of them, at least 1

@@ -17,10 +17,9 @@ inline Lanes fused(Lanes a, Lanes b, Lanes c) {
 inline Lanes larger(Lanes a, Lanes b) {
   return static_cast<Lanes>(_mm256_max_ps(static_cast<__m256>(a), static_cast<__m256>(b)));
 }
-// `value`, but 0 where t < -126.
-inline Lanes kept_above(Lanes t, Lanes value) {
+inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
   const __m256 keep = _mm256_cmp_ps(static_cast<__m256>(t), _mm256_set1_ps(-126.0f), _CMP_NLT_UQ);
-  return static_cast<Lanes>(_mm256_and_ps(keep, static_cast<__m256>(value)));
+  return static_cast<Lanes>(_mm256_and_ps(keep, reinterpret_cast<__m256>(reinterpret_cast<Ints>(p) + n)));
 }
 
 // Four rows by sixteen lanes at a time fill the registers.

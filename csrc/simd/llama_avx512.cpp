@@ -21,11 +21,10 @@ inline Lanes fused(Lanes a, Lanes b, Lanes c) {
 inline Lanes larger(Lanes a, Lanes b) {
   return static_cast<Lanes>(_mm512_max_ps(static_cast<__m512>(a), static_cast<__m512>(b)));
 }
-// `value`, but 0 where t < -126.
-inline Lanes kept_above(Lanes t, Lanes value) {
-  const __mmask16 keep =
-      _mm512_cmp_ps_mask(static_cast<__m512>(t), _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
-  return static_cast<Lanes>(_mm512_maskz_mov_ps(keep, static_cast<__m512>(value)));
+inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
+  const __mmask16 keep = _mm512_cmp_ps_mask(static_cast<__m512>(t), _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
+  return reinterpret_cast<Lanes>(
+      _mm512_maskz_add_epi32(keep, reinterpret_cast<__m512i>(p), reinterpret_cast<__m512i>(n)));
 }
 
 inline void product_panel(const float* a, const float* x, std::size_t depth, float* c, bool add) {

@@ -23,8 +23,8 @@ typedef double Pair __attribute__((vector_size(16)));
 typedef std::int64_t Words __attribute__((vector_size(16)));
 
 // The product of two floats is exact in double. Of its sum with the third the part that double rounds away is
-// found (Knuth's two-sum), and a sum that is not exact is made odd: rounding that to float is then the same as
-// rounding the exact sum (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded sums").
+// found (Knuth's two-sum), and a sum that is not exact is made odd: rounding that to float is then the same
+// as rounding the exact sum (Boldo, Melquiond 2008, "Emulation of FMA and correctly rounded sums").
 inline Pair fused_odd(Pair a, Pair b, Pair c) {
   const Pair product = a * b;
   const Pair sum = product + c;
@@ -40,9 +40,7 @@ inline Pair fused_odd(Pair a, Pair b, Pair c) {
 
 typedef float Half __attribute__((vector_size(8)));
 
-inline Pair half(Lanes x, int from) {
-  return __builtin_convertvector((Half{x[from], x[from + 1]}), Pair);
-}
+inline Pair half(Lanes x, int from) { return __builtin_convertvector((Half{x[from], x[from + 1]}), Pair); }
 
 inline Lanes fused(Lanes a, Lanes b, Lanes c) {
   const Half low = __builtin_convertvector(fused_odd(half(a, 0), half(b, 0), half(c, 0)), Half);
@@ -56,9 +54,8 @@ inline Lanes larger(Lanes a, Lanes b) {
   const Ints mask = a > b;
   return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(a) & mask) | (reinterpret_cast<Ints>(b) & ~mask));
 }
-// `value`, but 0 where t < -126.
-inline Lanes kept_above(Lanes t, Lanes value) {
-  return reinterpret_cast<Lanes>(reinterpret_cast<Ints>(value) & ~(t < -126.0f));
+inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
+  return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(p) + n) & ~(t < -126.0f));
 }
 
 inline void product_panel(const float* a, const float* x, std::size_t depth, float* c, bool add) {

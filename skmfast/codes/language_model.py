@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes.base import CodeLengths, describe
+from skmfast.codes.llama import Llama
 from skmfast.codes.part_results import PartResults, part_key
 from skmfast.codes.windows import WindowPolicy
 from skmfast.errors import CorpusError, ModelFileError
@@ -103,17 +104,17 @@ class LanguageModel:
     path : path
         A llama2.c or GGUF file, a folder of Hugging Face's files (safetensors, never pickles), or a name on
         its hub; which of them is seen from what it holds. What is not found is looked for in the folders of
-        the environment variable ``SKMFAST_MODELS``. Needs torch, the extra ``skmfast[torch]``; but for
-        llama2.c also transformers, the extra ``skmfast[lm]``.
+        the environment variable ``SKMFAST_MODELS``. A llama2.c file needs nothing else; the others need
+        torch and transformers, the extra ``skmfast[lm]``.
     tokenizer : path or None
         Tokenizer of a llama2.c file; by default ``tokenizer.bin`` or ``tokN.bin`` (N entries) beside it.
     context : int or None
         Tokens of a window; by default what the model was trained on, at most 2,048.
     stride, bos
         See `WindowPolicy`.
-    dtype : {"float64", "float32", "bfloat16"}
-        Of weights and computation. Only in float64 are lengths independent, to 1e-9 bits and less, of how
-        documents are batched.
+    dtype : {"float64", "float32", "bfloat16"} or None
+        Of weights and computation. A llama2.c file is computed in float32, and lengths do not depend on how
+        documents are batched; other models by default in float64, and only then they do not, to 1e-9 bits.
     batch : int or None
         Windows that are computed at once; by default about 4,096 tokens' worth.
     model_sha256, tokenizer_sha256, runs_on : str or None
@@ -146,7 +147,7 @@ class LanguageModel:
         context: int | None = None,
         stride: int | None = None,
         bos: str = "window",
-        dtype: str = "float64",
+        dtype: str | None = None,
         batch: int | None = None,
         model_sha256: str | None = None,
         tokenizer_sha256: str | None = None,
@@ -154,7 +155,7 @@ class LanguageModel:
     ) -> None:
         if path is None:
             raise ValueError("lm needs a model: lm:PATH")
-        if dtype not in DTYPES:
+        if dtype is not None and dtype not in DTYPES:
             raise ValueError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
         from skmfast.codes.model_files import load_model
 
@@ -174,7 +175,7 @@ class LanguageModel:
         # The last token of a window is only predicted.
         if loaded.positions is not None and context - 1 > loaded.positions:
             raise ValueError(f"context: {context} is more than the model's {loaded.positions} positions")
-        self._prepare(loaded.trunk, loaded.tokenizer, files, dtype, policy, batch)
+        self._prepare(loaded.trunk, loaded.tokenizer, files, loaded.dtype, policy, batch)
         if runs_on is not None and runs_on != self.runs_on:
             raise ValueError(f"runs_on: asked for is {runs_on!r}, this is {self.runs_on!r}")
 
@@ -238,7 +239,7 @@ class LanguageModel:
 
     def _prepare(
         self,
-        trunk: Trunk,
+        trunk: Trunk | Llama,
         tokenizer: Tokenizer,
         files: dict[str, object],
         dtype: str,
@@ -247,10 +248,11 @@ class LanguageModel:
     ) -> None:
         if batch is not None and batch < 1:
             raise ValueError(f"batch: {batch} is less than 1")
+        entries = trunk.vocabulary_size if isinstance(trunk, Llama) else len(trunk.head)
         # A head may have entries that no token needs, to be of a round size.
-        if len(tokenizer) > len(trunk.head):
+        if len(tokenizer) > entries:
             raise ModelFileError(
-                f"the tokenizer has {len(tokenizer):,} entries, the model {len(trunk.head):,}: not a pair"
+                f"the tokenizer has {len(tokenizer):,} entries, the model {entries:,}: not a pair"
             )
         if tokenizer.bos is None:
             raise ValueError("the tokenizer has no BOS token, and a first token needs something before it")
@@ -265,7 +267,9 @@ class LanguageModel:
 
     @property
     def runs_on(self) -> str:
-        """Libraries and processor that the last bits of a result depend on."""
+        """What the last bits of a result depend on: libraries and processor, or the order of summation."""
+        if isinstance(self.trunk, Llama):
+            return self.trunk.runs_on
         import torch
 
         capability = torch.backends.cpu.get_cpu_capability()
@@ -328,13 +332,12 @@ class LanguageModel:
         bits = [np.zeros(len(sequence)) for sequence in sequences]
         tasks = [task for number, sequence in enumerate(sequences) for task in self._tasks(number, sequence)]
         done, total = 0, sum(len(task.targets) for task in tasks)
-        with _torch_threads(threads):
-            for group in self._results(tasks, parts):
-                for task, found in group:
-                    bits[task.sequence][task.new : task.new + len(found)] = found
-                    done += len(found)
-                if progress is not None and total:
-                    progress(done / total)
+        for group in self._results(tasks, parts, threads):
+            for task, found in group:
+                bits[task.sequence][task.new : task.new + len(found)] = found
+                done += len(found)
+            if progress is not None and total:
+                progress(done / total)
         if sequences is not tokens and tokens:
             bits = np.split(bits[0], np.cumsum([len(each) for each in tokens])[:-1])
         for number, found in enumerate(bits):
@@ -377,12 +380,12 @@ class LanguageModel:
             yield _Task(inputs, sequence[new:end], number, new)
 
     def _results(
-        self, tasks: list[_Task], parts: str | os.PathLike[str] | None
+        self, tasks: list[_Task], parts: str | os.PathLike[str] | None, threads: int | None
     ) -> Iterator[list[tuple[_Task, npt.NDArray[np.float64]]]]:
         """Bits of the targets of each task, some tasks at a time, in any order; known parts first."""
         if parts is None:
             for group in self._groups(tasks):
-                yield list(zip(group, self._bits(group), strict=True))
+                yield list(zip(group, self._bits(group, threads), strict=True))
             return
         depends = {
             name: value for name, value in self.parameters.items() if name not in self.where_parameters
@@ -399,7 +402,7 @@ class LanguageModel:
                     missing.append(task._replace(number=number))
             yield known
             for group in self._groups(missing):
-                results = list(zip(group, self._bits(group), strict=True))
+                results = list(zip(group, self._bits(group, threads), strict=True))
                 for task, found in results:
                     kept.add(keys[task.number], found)
                 yield results
@@ -407,14 +410,19 @@ class LanguageModel:
     def _groups(self, tasks: list[_Task]) -> Iterator[list[_Task]]:
         """Tasks that are computed at once: of like lengths, so that there is little padding."""
         ordered = sorted(tasks, key=lambda task: (-len(task.inputs), task.sequence, task.new))
+        tokens = self.trunk.batch_tokens if isinstance(self.trunk, Llama) else _BATCH_TOKENS
         start = 0
         while start < len(ordered):
-            size = self._batch or max(1, _BATCH_TOKENS // len(ordered[start].inputs))
+            size = self._batch or max(1, tokens // len(ordered[start].inputs))
             yield ordered[start : start + size]
             start += size
 
-    def _bits(self, group: list[_Task]) -> list[npt.NDArray[np.float64]]:
+    def _bits(self, group: list[_Task], threads: int | None) -> list[npt.NDArray[np.float64]]:
         """Bits of the targets of each task."""
+        if isinstance(self.trunk, Llama):
+            wanted_of = [task.targets for task in group]
+            windows = [task.inputs for task in group]
+            return self.trunk.window_bits(windows, wanted_of, threads=resolve_threads(threads))
         import torch
 
         from skmfast.operators import token_code_lengths
@@ -427,7 +435,7 @@ class LanguageModel:
             inputs[row, :size] = task.inputs
             wanted[row, size - len(task.targets) : size] = True
         device = self.trunk.head.device
-        with torch.inference_mode():
+        with _torch_threads(threads), torch.inference_mode():
             hidden = self.trunk.hidden(torch.from_numpy(inputs).to(device))
             predicting = hidden[torch.from_numpy(wanted).to(device)]
             targets = torch.from_numpy(np.concatenate([task.targets for task in group])).to(device)

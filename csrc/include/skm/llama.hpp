@@ -1,10 +1,11 @@
-// Llama decoders (Touvron and others 2023) in float32: hidden states of whole windows, or logits token by token.
+// Llama decoders (Touvron and others 2023) in float32: hidden states of whole windows, or logits token by
+// token.
 //
-// RMSNorm, rotary positions, grouped-query attention and SwiGLU; no biases, no gradients. What a token's states
-// are depends on the tokens before it in its window and on nothing else: not on other windows, on how many are
-// computed at once, on threads, on the instruction set (csrc/simd/llama.hpp), and they are the same for whole
-// windows as token by token. They are so to the last bit, as long as all numbers stay finite; from an infinity
-// or a NaN on, that window's states need not be numbers.
+// RMSNorm, rotary positions, grouped-query attention and SwiGLU; no biases, no gradients. What a token's
+// states are depends on the tokens before it in its window and on nothing else: not on other windows, on how
+// many are computed at once, on threads, on the instruction set (csrc/simd/llama.hpp), and they are the same
+// for whole windows as token by token. They are so to the last bit, as long as all numbers stay finite; from
+// an infinity or a NaN on, that window's states need not be numbers.
 #pragma once
 
 #include <array>
@@ -24,8 +25,8 @@ struct LlamaSizes {
   double rotation_base = 10000.0;
 };
 
-/// Row-major matrices as files have them, per layer one after the other. Queries and keys have the first members
-/// of all rotated pairs of a head in front of the second ones.
+/// Row-major matrices as files have them, per layer one after the other. Queries and keys have the first
+/// members of all rotated pairs of a head in front of the second ones.
 struct LlamaWeights {
   const float* embedding;       // (vocabulary, width)
   const float* attention_norm;  // (layers, width)
@@ -73,7 +74,6 @@ class Llama {
               const detail::LlamaCache& cache, detail::LlamaWorkspace& work) const noexcept;
   void attend(std::span<const detail::LlamaRun> runs, std::size_t layer, std::size_t block,
               const detail::LlamaCache& cache, detail::LlamaWorkspace& work) const noexcept;
-  void rotations(std::span<const detail::LlamaRun> runs, detail::LlamaWorkspace& work) const noexcept;
 
   LlamaSizes sizes_;
   std::vector<double> frequencies_;  // (head_width / 2): angles of position 1
@@ -85,8 +85,8 @@ class Llama {
 /// Windows side by side, one token of each at a time.
 class LlamaSteps {
  public:
-  /// For so many windows of at most `length` tokens; `head` is (vocabulary, width) and is copied. `model` must
-  /// outlive this. Throws std::bad_alloc.
+  /// For so many windows of at most `length` tokens; `head` is (vocabulary, width) and is copied. `model`
+  /// must outlive this. Throws std::bad_alloc.
   LlamaSteps(const Llama& model, const float* head, std::size_t windows, std::size_t length);
   ~LlamaSteps();
 
@@ -95,8 +95,8 @@ class LlamaSteps {
   /// Tokens so far of each window that had every step.
   std::size_t position() const noexcept { return position_; }
 
-  /// Logits (tokens, vocabulary) behind the next tokens of the first tokens.size() <= windows() windows, fewer
-  /// from one step to the next or as many. position() < length().
+  /// Logits (tokens, vocabulary) behind the next tokens of the first tokens.size() <= windows() windows,
+  /// fewer from one step to the next or as many. position() < length().
   void logits(std::span<const std::int64_t> tokens, float* out);
 
  private:

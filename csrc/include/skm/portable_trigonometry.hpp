@@ -11,8 +11,8 @@ struct SineCosine {
 
 /// Within 1e-15 for |x| < 2^20.
 inline SineCosine portable_sine_cosine(double x) noexcept {
-  // x = k pi/2 + r, |r| <= pi/4; pi/2 in three parts, of which the first two have 33 bits: their multiples are
-  // exact.
+  // x = k pi/2 + r, |r| <= pi/4; pi/2 in three parts, of which the first two have 33 bits: their multiples
+  // are exact.
   constexpr double kPart1 = 0x1.921fb544p0;
   constexpr double kPart2 = 0x1.0b4611a6p-34;
   constexpr double kPart3 = 0x1.3198a2e037073p-69;
