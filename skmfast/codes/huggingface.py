@@ -225,6 +225,7 @@ def _read(
             trust_remote_code=False,
             dtype=torch.float32 if gguf else dtype,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
             **how,
         )
     # transformers would fill what a file lacks with random numbers.

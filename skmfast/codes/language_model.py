@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -110,8 +111,11 @@ class LanguageModel:
         Tokenizer of a llama2.c file; by default ``tokenizer.bin`` or ``tokN.bin`` (N entries) beside it.
     context : int or None
         Tokens of a window; by default what the model was trained on, at most 2,048.
-    stride, bos
+    stride, bos, last
         See `WindowPolicy`.
+    bos_token : int or None
+        The token that windows begin with; by default the tokenizer's BOS, or where it has none, the token
+        that ends texts. Models that were trained on texts end to end know best the one between them.
     dtype : {"float64", "float32", "bfloat16"} or None
         Of weights and computation. A llama2.c file is computed in float32, and lengths do not depend on how
         documents are batched; other models by default in float64, and only then they do not, to 1e-9 bits.
@@ -147,6 +151,8 @@ class LanguageModel:
         context: int | None = None,
         stride: int | None = None,
         bos: str = "window",
+        last: str = "short",
+        bos_token: int | None = None,
         dtype: str | None = None,
         batch: int | None = None,
         model_sha256: str | None = None,
@@ -171,11 +177,11 @@ class LanguageModel:
                 raise ValueError(f"{name}: another file is asked for: {wanted}, this is {files[name]}")
         if context is None:
             context = min(loaded.context or _LONGEST_DEFAULT, _LONGEST_DEFAULT)
-        policy = WindowPolicy(context, stride, bos)
+        policy = WindowPolicy(context, stride, bos, last)
         # The last token of a window is only predicted.
         if loaded.positions is not None and context - 1 > loaded.positions:
             raise ValueError(f"context: {context} is more than the model's {loaded.positions} positions")
-        self._prepare(loaded.trunk, loaded.tokenizer, files, loaded.dtype, policy, batch)
+        self._prepare(loaded.trunk, loaded.tokenizer, files, loaded.dtype, policy, bos_token, batch)
         if runs_on is not None and runs_on != self.runs_on:
             raise ValueError(f"runs_on: asked for is {runs_on!r}, this is {self.runs_on!r}")
 
@@ -188,6 +194,8 @@ class LanguageModel:
         context: int,
         stride: int | None = None,
         bos: str = "window",
+        last: str = "short",
+        bos_token: int | None = None,
         batch: int | None = None,
         about: Mapping[str, object] | None = None,
     ) -> LanguageModel:
@@ -198,7 +206,7 @@ class LanguageModel:
         trunk : Trunk
             Gives hidden states; has the ``head`` (V, D).
         tokenizer : Tokenizer
-        context, stride, bos, batch
+        context, stride, bos, last, bos_token, batch
             As for a file.
         about : mapping, optional
             What identifies model and tokenizer, for ``parameters``.
@@ -233,8 +241,8 @@ class LanguageModel:
         """
         made = cls.__new__(cls)
         dtype = str(trunk.head.dtype).removeprefix("torch.")
-        policy = WindowPolicy(context, stride, bos)
-        made._prepare(trunk, tokenizer, dict(about or {}), dtype, policy, batch)
+        policy = WindowPolicy(context, stride, bos, last)
+        made._prepare(trunk, tokenizer, dict(about or {}), dtype, policy, bos_token, batch)
         return made
 
     def _prepare(
@@ -244,6 +252,7 @@ class LanguageModel:
         files: dict[str, object],
         dtype: str,
         policy: WindowPolicy,
+        bos_token: int | None,
         batch: int | None,
     ) -> None:
         if batch is not None and batch < 1:
@@ -254,16 +263,25 @@ class LanguageModel:
             raise ModelFileError(
                 f"the tokenizer has {len(tokenizer):,} entries, the model {entries:,}: not a pair"
             )
-        if tokenizer.bos is None:
-            raise ValueError("the tokenizer has no BOS token, and a first token needs something before it")
+        if bos_token is None:
+            bos_token = tokenizer.bos
+        if bos_token is None:
+            raise ValueError("the tokenizer has no BOS token: give bos_token, a number")
+        if not 0 <= bos_token < entries:
+            raise ValueError(f"bos_token: {bos_token} is not between 0 and {entries - 1}")
+        self.bos_token = int(bos_token)
         self.trunk, self.tokenizer, self.policy = trunk, tokenizer, policy
         self._files, self._dtype, self._batch = files, dtype, batch
 
     @property
     def parameters(self) -> Mapping[str, object]:
         """Window policy, type, and what identifies model, tokenizer and machine."""
-        policy = {"context": self.policy.context, "stride": self.policy.stride, "bos": self.policy.bos}
-        return {**self._files, **policy, "dtype": self._dtype, "runs_on": self.runs_on}
+        return {
+            **self._files,
+            **dataclasses.asdict(self.policy),
+            "dtype": self._dtype,
+            "runs_on": self.runs_on,
+        }
 
     @property
     def runs_on(self) -> str:
@@ -376,7 +394,7 @@ class LanguageModel:
         for first, new, end, bos in self.policy.windows(len(sequence)):
             inputs = sequence[first : end - 1]
             if bos:
-                inputs = np.concatenate([[self.tokenizer.bos], inputs])
+                inputs = np.concatenate([[self.bos_token], inputs])
             yield _Task(inputs, sequence[new:end], number, new)
 
     def _results(

@@ -101,7 +101,9 @@ def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progre
 
 def _check(code: LanguageModel) -> None:
     if not code.policy.independent:
-        raise ValueError("streams need windows that stand alone: bos='window' and stride = context - 1")
+        raise ValueError(
+            "streams need windows that stand alone: bos='window', stride = context - 1, last='short'"
+        )
     if not hasattr(code.trunk, "stepper"):
         raise ValueError("streams need a model that goes step by step; this one gives lengths only")
 
@@ -120,7 +122,7 @@ def _walk(
     for first in range(0, len(lengths), at_once):
         some = lengths[first : first + at_once]
         stepper = code.trunk.stepper(len(some), max(some))  # type: ignore[union-attr]
-        last = np.full(len(some), code.tokenizer.bos, dtype=np.int64)
+        last = np.full(len(some), code.bos_token, dtype=np.int64)
         for step in range(max(some)):
             # Only the last window can be shorter than the others.
             active = len(some) if step < some[-1] else len(some) - 1

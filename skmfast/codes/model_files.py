@@ -83,14 +83,14 @@ def load_model(path: str, tokenizer: str | None, dtype: str | None) -> LoadedMod
         If there is no such file, or it is damaged or of no kind that is known.
     """
     found = _find(path)
+    if found is None and not _is_name(path):
+        raise ModelFileError(f"{path}: No such file or folder, here or in those of {FOLDERS_VARIABLE}")
     if found is not None and found.is_file() and not _is_gguf(found):
         if dtype not in (None, "float32"):
             raise ValueError(f"dtype: {path} is computed in float32, not in {dtype}")
         return _llama2c(found, tokenizer)
     if tokenizer is not None:
         raise ValueError(f"tokenizer: {path} has its own; another is for llama2.c files")
-    if found is None and not _is_name(path):
-        raise ModelFileError(f"{path}: No such file or folder, nor in {FOLDERS_VARIABLE}")
     _need(("torch", "transformers", "tokenizers", "safetensors"), "Hugging Face models", "lm")
     return _huggingface(path, found, dtype or "float64")
 
@@ -140,9 +140,7 @@ def _llama2c(path: Path, tokenizer: str | None) -> LoadedModel:
         raise ModelFileError(f"{path}: safetensors alone do not say what model they are: give their folder")
     with _opening(path):
         sizes, weights = read_llama2c(path)
-    found = _tokenizer_of(path, sizes.vocabulary_size) if tokenizer is None else _find(tokenizer)
-    if found is None:
-        raise ModelFileError(f"{tokenizer}: No such file")
+    found = _tokenizer_of(path, tokenizer, sizes.vocabulary_size)
     with _opening(found):
         vocabulary = Llama2cTokenizer(found)
     if len(vocabulary) != sizes.vocabulary_size:
@@ -199,8 +197,13 @@ def _opening(path: str | os.PathLike[str]) -> Iterator[None]:
         raise ModelFileError(f"{path}: {error.strerror or error}") from None
 
 
-def _tokenizer_of(path: Path, vocabulary_size: int) -> Path:
-    """The tokenizer file beside a model file."""
+def _tokenizer_of(path: Path, given: str | None, vocabulary_size: int) -> Path:
+    """The tokenizer file given, here or beside the model file; or one that is beside it."""
+    if given is not None:
+        found = _find(given) or path.parent / given
+        if not found.exists():
+            raise ModelFileError(f"{given}: No such file, nor beside {path}")
+        return found
     names = ("tokenizer.bin", f"tok{vocabulary_size}.bin")
     for name in names:
         if (path.parent / name).is_file():

@@ -111,7 +111,7 @@ def discard_parts(folder: str | os.PathLike[str]) -> None:
 def _read(path: Path) -> dict[bytes, npt.NDArray[np.float64]]:
     """Results of one file; none where it is damaged."""
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:
             keys, sizes, values = arrays["keys"], arrays["sizes"], arrays["values"]
         if len(keys) != len(sizes) or sizes.sum() != len(values):
             return {}

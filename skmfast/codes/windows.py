@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 BOS_CHOICES = ("window", "document", "once")
+LAST_CHOICES = ("short", "full")
 
 
 class Window(NamedTuple):
@@ -33,21 +34,27 @@ class WindowPolicy:
     bos : {"window", "document", "once"}
         Whether every window begins with the beginning-of-sequence token, or only the first of a document;
         "once": only the first of a corpus, whose documents are then one sequence where it is coded as one.
+    last : {"short", "full"}
+        Where the last window of a sequence begins: where it would if there were more tokens, so that it is
+        shorter than the others and has as much context; or earlier, so that it is as long as they are.
 
     Raises
     ------
     ValueError
-        If a number or ``bos`` is none of these.
+        If a number or a choice is none of these.
 
     Examples
     --------
     >>> [window[:3] for window in WindowPolicy(context=8, stride=4, bos="window").windows(12)]
     [(0, 0, 7), (4, 7, 11), (8, 11, 12)]
+    >>> [window[:3] for window in WindowPolicy(8, 4, "window", last="full").windows(12)]
+    [(0, 0, 7), (4, 7, 11), (5, 11, 12)]
     """
 
     context: int
     stride: int | None = None
     bos: str = "window"
+    last: str = "short"
 
     def __post_init__(self) -> None:
         if self.context < 2:
@@ -56,11 +63,14 @@ class WindowPolicy:
             raise ValueError(f"stride: {self.stride} is not between 1 and context - 1 = {self.context - 1}")
         if self.bos not in BOS_CHOICES:
             raise ValueError(f"bos: {self.bos!r} is none of {', '.join(BOS_CHOICES)}")
+        if self.last not in LAST_CHOICES:
+            raise ValueError(f"last: {self.last!r} is none of {', '.join(LAST_CHOICES)}")
 
     @property
     def independent(self) -> bool:
         """Whether no window looks at the tokens of another."""
-        return self.bos == "window" and self.stride in (None, self.context - 1)
+        disjoint = self.stride in (None, self.context - 1) and self.last == "short"
+        return self.bos == "window" and disjoint
 
     def windows(self, num_tokens: int) -> Iterator[Window]:
         """Windows of a sequence of so many tokens."""
@@ -70,6 +80,6 @@ class WindowPolicy:
             bos = self.bos == "window" or new == 0
             full = new + (stride if new else self.context - bos)
             end = min(full, num_tokens)
-            # The last window begins where a full one would: it is shorter, and not more of it is context.
-            yield Window(max(0, full - self.context + bos), new, end, bos)
+            begin = (full if self.last == "short" else end) - self.context + bos
+            yield Window(max(0, begin), new, end, bos)
             new = end

@@ -82,15 +82,62 @@ def test_one_sequence_of_all_documents(models):
     assert code.lengths(pair).bits != pytest.approx(code.lengths(pair, per_document=True).bits)
 
 
+@pytest.mark.parametrize("last", ["short", "full"])
 @pytest.mark.parametrize("bos", ["window", "document"])
 @pytest.mark.parametrize("stride", [None, 1, 4])
 @pytest.mark.parametrize("num_tokens", [0, 1, 7, 8, 9, 40])
-def test_windows_predict_every_token_once(bos, stride, num_tokens):
-    windows = list(WindowPolicy(8, stride, bos).windows(num_tokens))
+def test_windows_predict_every_token_once(last, bos, stride, num_tokens):
+    windows = list(WindowPolicy(8, stride, bos, last).windows(num_tokens))
     assert [place for w in windows for place in range(w.new, w.end)] == list(range(num_tokens))
     for w in windows:
-        assert w.end - w.first + w.bos <= 8
+        size = w.end - w.first + w.bos
+        assert size <= 8
+        assert size == 8 or w is windows[-1]
+        assert size == min(8, num_tokens + w.bos) or last == "short"
         assert w.first + (not w.bos) <= w.new
+
+
+def test_part_results_are_not_computed_again(models, shakespeare, tmp_path):
+    """Windows of another document, or under another policy, are computed; order and batches do not count."""
+    documents = [shakespeare[start : start + 90] for start in range(0, 2000, 100)]
+    path = str(models / "stories260K.bin")
+    parts = tmp_path / "parts"
+    computed = []
+
+    class Counting(LanguageModel):
+        def _bits(self, group, threads):
+            computed.extend(group)
+            if len(computed) > 8 and not parts.exists():
+                raise KeyboardInterrupt
+            return super()._bits(group, threads)
+
+    with pytest.raises(KeyboardInterrupt):
+        Counting(path, batch=4).lengths(documents, per_document=True, parts=parts)
+    assert len(computed) == 12
+    computed.clear()
+    resumed = Counting(path).lengths(documents[::-1], per_document=True, parts=parts)
+    assert len(computed) == 12
+    whole = LanguageModel(path).lengths(documents, per_document=True)
+    np.testing.assert_allclose(resumed.per_document[::-1], whole.per_document, rtol=0, atol=1e-9)
+    computed.clear()
+    Counting(path).lengths([*documents, b"one more"], per_document=True, parts=parts)
+    assert len(computed) == 1
+    computed.clear()
+    Counting(path, context=256).lengths(documents[:3], per_document=True, parts=parts)
+    assert len(computed) == 3
+    for file in parts.iterdir():
+        file.write_bytes(file.read_bytes()[:-40])
+    computed.clear()
+    Counting(path).lengths(documents, per_document=True, parts=parts)
+    assert len(computed) == 20
+
+
+def test_progress_reaches_the_end(code):
+    seen = []
+    code.lengths([b"Once upon a time"] * 3, per_document=True, progress=seen.append)
+    assert seen[-1] == 1
+    assert seen == sorted(seen)
+    code.lengths([b""], progress=seen.append)
 
 
 def test_lossless(models, code, shakespeare):
@@ -101,13 +148,31 @@ def test_lossless(models, code, shakespeare):
     bits = short.lengths([text]).bits
     assert bits - 1 < 8 * len(payload) < bits + 64
     file = compress([text, b"", "Ünï\0".encode()], short)
-    assert decompress(file) == text + "Ünï\0".encode()
+    assert decompress(file, code=short) == text + "Ünï\0".encode()
     for other in (LanguageModel(str(models / "stories260K_corrupt.bin"), context=64), code):
         with pytest.raises(UnsupportedStreamError, match="another model"):
             other.decode(payload, len(text))
 
 
-def test_damage_and_another_machine(models, shakespeare):
+def test_a_stream_names_its_model_and_not_where_it_was(models, monkeypatch, tmp_path):
+    code = LanguageModel(str(models / "stories260K.bin"), context=32)
+    file = compress(b"Once upon a time", code)
+    assert str(models).encode() not in file
+    assert str(models) not in str(code.lengths([b"abc"]).metadata)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnsupportedStreamError, match=r"stories260K.bin: No such file or folder"):
+        decompress(file)
+    assert decompress(file, code=code) == b"Once upon a time"
+    with pytest.raises(UnsupportedStreamError, match="coded with context=32, the code given has 64"):
+        decompress(file, code=LanguageModel(str(models / "stories260K.bin"), context=64))
+    with pytest.raises(UnsupportedStreamError, match="coded with 'lm', not with 'uniform'"):
+        decompress(file, code=make_code("uniform"))
+    monkeypatch.setenv("SKMFAST_MODELS", f"{tmp_path}:{models}")
+    assert decompress(file) == b"Once upon a time"
+
+
+def test_damage_and_another_machine(models, shakespeare, monkeypatch):
+    monkeypatch.setenv("SKMFAST_MODELS", str(models))
     code = LanguageModel(str(models / "stories260K.bin"), context=32)
     file = bytearray(compress(shakespeare[:200], code))
     for place in range(1, 60, 7):
@@ -142,6 +207,11 @@ def test_files_that_are_broken(models, tmp_path):
         (model[:20], "header alone"),
         (b"\x89PNG" * 20, "its header"),
         (b"24ka" + model, "versioned"),
+        (b"PK\x03\x04" + model, "pickled weights"),
+        (b"\x80\x02\x8a\x0a" + model, "pickled weights"),
+        (b"\x80\x02" + model[2:], "truncated"),  # of width 640
+        ((1000).to_bytes(8, "little") + b'{"a"', "give their folder"),
+        (b"", "header alone"),
     ]:
         broken.write_bytes(data)
         with pytest.raises(ModelFileError, match=message):
@@ -149,6 +219,8 @@ def test_files_that_are_broken(models, tmp_path):
     with pytest.raises(ModelFileError, match="No such file"):
         LanguageModel(str(tmp_path / "none.bin"))
     broken.write_bytes(model)
+    with pytest.raises(ModelFileError, match=r"none.tok: No such file, nor beside .*model.bin"):
+        LanguageModel(str(broken), "none.tok")
     with pytest.raises(ModelFileError, match="no tokenizer beside"):
         LanguageModel(str(broken))
     cut = tmp_path / "tokenizer.bin"
@@ -172,6 +244,8 @@ def test_a_model_that_gives_no_probability(models, tmp_path):
         ({"context": 1}, "context: 1"),
         ({"stride": 512}, "stride: 512"),
         ({"bos": "never"}, "bos: 'never'"),
+        ({"last": "long"}, "last: 'long'"),
+        ({"bos_token": 512}, "bos_token: 512 is not between 0 and 511"),
         ({"dtype": "int8"}, "dtype: 'int8'"),
         ({"batch": 0}, "batch: 0"),
         ({"model_sha256": "0"}, "model_sha256: another file"),
