@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes.base import CodeLengths, describe
+from skmfast.codes.llama import Llama
 from skmfast.codes.part_results import PartResults, part_key
 from skmfast.codes.windows import WindowPolicy
 from skmfast.errors import CorpusError
@@ -104,8 +105,8 @@ class LanguageModel:
     path : path
         A llama2.c or GGUF file, a folder of Hugging Face's files (safetensors, never pickles), or a name on
         its hub; which of them is seen from what it holds. What is not found is looked for in the folders of
-        the environment variable ``SKMFAST_MODELS``. Needs torch, the extra ``skmfast[torch]``; but for
-        llama2.c also transformers, the extra ``skmfast[lm]``.
+        the environment variable ``SKMFAST_MODELS``. A llama2.c file needs nothing else; the others need
+        torch and transformers, the extra ``skmfast[lm]``.
     tokenizer : path or None
         Tokenizer of a llama2.c file; by default ``tokenizer.bin`` or ``tokN.bin`` (N entries) beside it.
     context : int or None
@@ -115,9 +116,9 @@ class LanguageModel:
     bos_token : int or None
         The token that windows begin with; by default the tokenizer's BOS, or where it has none, the token
         that ends texts. Models that were trained on texts end to end know best the one between them.
-    dtype : {"float64", "float32", "bfloat16"}
-        Of weights and computation. Only in float64 are lengths independent, to 1e-9 bits and less, of how
-        documents are batched.
+    dtype : {"float64", "float32", "bfloat16"} or None
+        Of weights and computation. A llama2.c file is computed in float32, and lengths do not depend on how
+        documents are batched; other models by default in float64, and only then they do not, to 1e-9 bits.
     batch : int or None
         Windows that are computed at once; by default about 4,096 tokens' worth.
     model_sha256, tokenizer_sha256, runs_on : str or None
@@ -152,7 +153,7 @@ class LanguageModel:
         bos: str = "window",
         last: str = "short",
         bos_token: int | None = None,
-        dtype: str = "float64",
+        dtype: str | None = None,
         batch: int | None = None,
         model_sha256: str | None = None,
         tokenizer_sha256: str | None = None,
@@ -160,7 +161,7 @@ class LanguageModel:
     ) -> None:
         if path is None:
             raise ValueError("lm needs a model: lm:PATH")
-        if dtype not in DTYPES:
+        if dtype is not None and dtype not in DTYPES:
             raise ValueError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
         from skmfast.codes.model_files import load_model
 
@@ -180,7 +181,7 @@ class LanguageModel:
         # The last token of a window is only predicted.
         if loaded.positions is not None and context - 1 > loaded.positions:
             raise ValueError(f"context: {context} is more than the model's {loaded.positions} positions")
-        self._prepare(loaded.trunk, loaded.tokenizer, files, dtype, policy, bos_token, batch)
+        self._prepare(loaded.trunk, loaded.tokenizer, files, loaded.dtype, policy, bos_token, batch)
         if runs_on is not None and runs_on != self.runs_on:
             raise ValueError(f"runs_on: asked for is {runs_on!r}, this is {self.runs_on!r}")
 
@@ -246,7 +247,7 @@ class LanguageModel:
 
     def _prepare(
         self,
-        trunk: Trunk,
+        trunk: Trunk | Llama,
         tokenizer: Tokenizer,
         files: dict[str, object],
         dtype: str,
@@ -260,8 +261,8 @@ class LanguageModel:
             bos_token = tokenizer.bos
         if bos_token is None:
             raise ValueError("the tokenizer has no BOS token: give bos_token, a number")
-        if not 0 <= bos_token < len(trunk.head):
-            raise ValueError(f"bos_token: {bos_token} is not between 0 and {len(trunk.head) - 1}")
+        if not 0 <= bos_token < entries:
+            raise ValueError(f"bos_token: {bos_token} is not between 0 and {entries - 1}")
         self.bos_token = int(bos_token)
         self.trunk, self.tokenizer, self.policy = trunk, tokenizer, policy
         self._files, self._dtype, self._batch = files, dtype, batch
@@ -274,7 +275,9 @@ class LanguageModel:
 
     @property
     def runs_on(self) -> str:
-        """Libraries and processor that the last bits of a result depend on."""
+        """What the last bits of a result depend on: libraries and processor, or the order of summation."""
+        if isinstance(self.trunk, Llama):
+            return self.trunk.runs_on
         import torch
 
         capability = torch.backends.cpu.get_cpu_capability()
@@ -337,13 +340,12 @@ class LanguageModel:
         bits = [np.zeros(len(sequence)) for sequence in sequences]
         tasks = [task for number, sequence in enumerate(sequences) for task in self._tasks(number, sequence)]
         done, total = 0, sum(len(task.targets) for task in tasks)
-        with _torch_threads(threads):
-            for group in self._results(tasks, parts):
-                for task, found in group:
-                    bits[task.sequence][task.new : task.new + len(found)] = found
-                    done += len(found)
-                if progress is not None and total:
-                    progress(done / total)
+        for group in self._results(tasks, parts, threads):
+            for task, found in group:
+                bits[task.sequence][task.new : task.new + len(found)] = found
+                done += len(found)
+            if progress is not None and total:
+                progress(done / total)
         if sequences is not tokens and tokens:
             bits = np.split(bits[0], np.cumsum([len(each) for each in tokens])[:-1])
         for number, found in enumerate(bits):
@@ -390,12 +392,12 @@ class LanguageModel:
             yield _Task(inputs, sequence[new:end], number, new)
 
     def _results(
-        self, tasks: list[_Task], parts: str | os.PathLike[str] | None
+        self, tasks: list[_Task], parts: str | os.PathLike[str] | None, threads: int | None
     ) -> Iterator[list[tuple[_Task, npt.NDArray[np.float64]]]]:
         """Bits of the targets of each task, some tasks at a time, in any order; known parts first."""
         if parts is None:
             for group in self._groups(tasks):
-                yield list(zip(group, self._bits(group), strict=True))
+                yield list(zip(group, self._bits(group, threads), strict=True))
             return
         depends = {
             name: value for name, value in self.parameters.items() if name not in self.where_parameters
@@ -412,7 +414,7 @@ class LanguageModel:
                     missing.append(task._replace(number=number))
             yield known
             for group in self._groups(missing):
-                results = list(zip(group, self._bits(group), strict=True))
+                results = list(zip(group, self._bits(group, threads), strict=True))
                 for task, found in results:
                     kept.add(keys[task.number], found)
                 yield results
@@ -420,14 +422,19 @@ class LanguageModel:
     def _groups(self, tasks: list[_Task]) -> Iterator[list[_Task]]:
         """Tasks that are computed at once: of like lengths, so that there is little padding."""
         ordered = sorted(tasks, key=lambda task: (-len(task.inputs), task.sequence, task.new))
+        tokens = self.trunk.batch_tokens if isinstance(self.trunk, Llama) else _BATCH_TOKENS
         start = 0
         while start < len(ordered):
-            size = self._batch or max(1, _BATCH_TOKENS // len(ordered[start].inputs))
+            size = self._batch or max(1, tokens // len(ordered[start].inputs))
             yield ordered[start : start + size]
             start += size
 
-    def _bits(self, group: list[_Task]) -> list[npt.NDArray[np.float64]]:
+    def _bits(self, group: list[_Task], threads: int | None) -> list[npt.NDArray[np.float64]]:
         """Bits of the targets of each task."""
+        if isinstance(self.trunk, Llama):
+            wanted_of = [task.targets for task in group]
+            windows = [task.inputs for task in group]
+            return self.trunk.window_bits(windows, wanted_of, threads=resolve_threads(threads))
         import torch
 
         from skmfast.operators import token_code_lengths
@@ -440,7 +447,7 @@ class LanguageModel:
             inputs[row, :size] = task.inputs
             wanted[row, size - len(task.targets) : size] = True
         device = self.trunk.head.device
-        with torch.inference_mode():
+        with _torch_threads(threads), torch.inference_mode():
             hidden = self.trunk.hidden(torch.from_numpy(inputs).to(device))
             predicting = hidden[torch.from_numpy(wanted).to(device)]
             targets = torch.from_numpy(np.concatenate([task.targets for task in group])).to(device)

@@ -1,9 +1,14 @@
 """Lossless streams under a language model: its windows side by side, one token of each at a time.
 
 Windows that look at no other's tokens are decoded together: at each step the model sees the last token of
-every window, and the coder the next one of each. Encoder and decoder run the same steps on batches of the
-same shape and on one thread, so that on one machine logits are the same to the last bit; elsewhere they
-may not be, and the stream is refused.
+every window, and the coder the next one of each. Encoder and decoder run the same steps. Logits of llama2.c
+files are the same to the last bit on every processor; those of other models may not be, and a stream names
+what they depend on (``runs_on``) and is refused elsewhere.
+
+A model that streams are written with has ``stepper(windows, length)``, whose ``logits(tokens)`` takes the
+next tokens (n,) of the first n windows and gives float32 logits (n, V) behind them, as arrays of numpy. It
+may have ``windows_at_once(context)``, where the keys and values of 256 windows are too many to be held; that
+number is part of the format.
 """
 
 from __future__ import annotations
@@ -16,7 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes.language_model import _torch_threads
 from skmfast.coding import LogitsDecoder, LogitsEncoder
 from skmfast.errors import CorruptStreamError, UnsupportedStreamError
 
@@ -111,23 +115,22 @@ def _walk(
     progress: Progress | None,
 ) -> Iterator[None]:
     """Steps over all windows, some at a time; ``visit`` turns logits of the next tokens into these tokens."""
-    import torch
-
     total, done = sum(lengths), 0
-    for first in range(0, len(lengths), _WINDOWS):
-        some = lengths[first : first + _WINDOWS]
-        with _torch_threads(1), torch.inference_mode():
-            stepper = code.trunk.stepper(len(some), max(some))  # type: ignore[attr-defined]
-            last = np.full(len(some), code.bos_token, dtype=np.int64)
-            for step in range(max(some)):
-                # Only the last window can be shorter than the others.
-                active = len(some) if step < some[-1] else len(some) - 1
-                logits = stepper.logits(torch.from_numpy(last[:active])).float().numpy()
-                last = visit(logits, step, first)
-                done += active
-                if progress is not None:
-                    progress(done / total)
-                yield
+    at_once = _WINDOWS
+    if hasattr(code.trunk, "windows_at_once") and lengths:
+        at_once = min(at_once, code.trunk.windows_at_once(code.policy.context))
+    for first in range(0, len(lengths), at_once):
+        some = lengths[first : first + at_once]
+        stepper = code.trunk.stepper(len(some), max(some))  # type: ignore[union-attr]
+        last = np.full(len(some), code.bos_token, dtype=np.int64)
+        for step in range(max(some)):
+            # Only the last window can be shorter than the others.
+            active = len(some) if step < some[-1] else len(some) - 1
+            last = visit(stepper.logits(last[:active]), step, first)
+            done += active
+            if progress is not None:
+                progress(done / total)
+            yield
 
 
 def _window_lengths(code: LanguageModel, num_tokens: int) -> list[int]:

@@ -1,146 +1,115 @@
-"""Llama's trunk in torch (Touvron and others 2023): hidden states of windows, or step by step."""
+"""Llama's trunk and head on the CPU (Touvron and others 2023): bits of whole windows, or logits step by step.
+
+Computed in float32 by the C++ core, without torch. Hidden states and logits are the same to the last bit on
+every processor and for any number of windows and threads; bits of tokens, whose sums over the vocabulary use
+whatever the processor has, to about 1e-5.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy.typing as npt
+
+from skmfast.codes._llama import Decoder, Steps
 
 if TYPE_CHECKING:
     from skmfast.codes.llama2c import LlamaSizes, Weights
 
 _EPSILON = 1e-5
 _ROTATION_BASE = 10000.0
+_STEP_CACHE_BYTES = 1 << 28
+
+Ids = npt.NDArray[np.int64]
 
 
 class Llama:
-    """Weights of a Llama model in one type, and its forward pass; no gradients.
+    """Packed weights of a Llama model.
 
     Parameters
     ----------
     sizes : LlamaSizes
     weights : dict
-        As `read_llama2c` gives them.
-    dtype : torch.dtype
-        Of weights and computation.
+        As `skmfast.codes.llama2c.read_llama2c` gives them.
 
     Attributes
     ----------
-    head : Tensor
-        (V, D): logits are hidden states times its transpose.
+    sizes : LlamaSizes
+    batch_tokens : int
+        Tokens that are worth a call of `window_bits`.
     """
 
-    def __init__(self, sizes: LlamaSizes, weights: Weights, dtype: torch.dtype) -> None:
+    runs_on = "llama float32, fused multiply-add, order of summation 1"
+    """What logits depend on; not the processor."""
+
+    batch_tokens = 1 << 15
+
+    def __init__(self, sizes: LlamaSizes, weights: Weights) -> None:
         self.sizes = sizes
-
-        def tensor(array: Any) -> Tensor:
-            return torch.from_numpy(np.array(array)).to(dtype).contiguous()
-
-        self.embedding = tensor(weights["embedding"])
-        self.head = tensor(weights["head"])
-        self.final_norm = tensor(weights["final_norm"])
-        self.layers = []
-        for layer in range(sizes.num_layers):
-            queries = _halves_apart(weights["query"][layer], sizes.num_heads) / np.sqrt(sizes.head_width)
-            keys = _halves_apart(weights["key"][layer], sizes.num_kv_heads)
-            projections = np.concatenate([queries, keys, weights["value"][layer]])
-            # Norm weights are folded into the matrices behind them, in float64.
-            attention_norm = weights["attention_norm"][layer].astype(np.float64)
-            feed_norm = weights["feed_norm"][layer].astype(np.float64)
-            self.layers.append(
-                (
-                    tensor(projections * attention_norm),
-                    tensor(weights["output"][layer]),
-                    tensor(np.concatenate([weights["gate"][layer], weights["up"][layer]]) * feed_norm),
-                    tensor(weights["down"][layer]),
-                )
-            )
-        self._dtype = dtype
-        self._cosines, self._sines = self._rotations(sizes.context)
-
-    def hidden(self, tokens: Tensor) -> Tensor:
-        """Hidden states (B, T, D) behind each of the tokens (B, T); a state sees those up to its own."""
-        length = tokens.shape[1]
-        if length > len(self._cosines):
-            self._cosines, self._sines = self._rotations(length)
-        shared = self.sizes.num_heads // self.sizes.num_kv_heads
-        x = self.embedding[tokens]
-        for projections, output, gate_up, down in self.layers:
-            query, key, value = self._attention_inputs(x, projections, slice(0, length))
-            if shared > 1:
-                key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
-            mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=1.0)
-            x = x + mixed.transpose(1, 2).flatten(2) @ output.T
-            x = x + _feed(x, gate_up, down)
-        return _normed(x) * self.final_norm
-
-    def stepper(self, batch: int, length: int) -> Stepper:
-        """Token-by-token computation over ``batch`` sequences of at most ``length`` tokens."""
-        if length > len(self._cosines):
-            self._cosines, self._sines = self._rotations(length)
-        return Stepper(self, batch, length)
-
-    def _attention_inputs(
-        self, x: Tensor, projections: Tensor, positions: slice
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (B, heads, T, head width), rotated; several queries may share a key."""
-        sizes = self.sizes
-        mapped = F.linear(_normed(x), projections)
-        heads = mapped.reshape(*mapped.shape[:2], -1, sizes.head_width).transpose(1, 2)
-        rotated = sizes.num_heads + sizes.num_kv_heads
-        first, second = heads[:, :rotated].chunk(2, dim=-1)
-        cosines, sines = self._cosines[positions], self._sines[positions]
-        turned = torch.cat([first * cosines - second * sines, first * sines + second * cosines], -1)
-        return turned[:, : sizes.num_heads], turned[:, sizes.num_heads :], heads[:, rotated:]
-
-    def _rotations(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of each position's angles, (length, head width / 2)."""
-        half = self.sizes.head_width // 2
-        angles = np.outer(np.arange(length), _ROTATION_BASE ** -(np.arange(half) / half))
-        return torch.from_numpy(np.cos(angles)).to(self._dtype), torch.from_numpy(np.sin(angles)).to(
-            self._dtype
+        self._head = np.ascontiguousarray(weights["head"], dtype=np.float32)
+        in_order = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in weights.items()}
+        in_order["query"] = _halves_apart(in_order["query"], sizes.num_heads)
+        in_order["key"] = _halves_apart(in_order["key"], sizes.num_kv_heads)
+        self._decoder = Decoder(
+            width=sizes.width,
+            hidden_width=sizes.hidden_width,
+            num_layers=sizes.num_layers,
+            num_heads=sizes.num_heads,
+            num_kv_heads=sizes.num_kv_heads,
+            head_width=sizes.head_width,
+            vocabulary=sizes.vocabulary_size,
+            epsilon=_EPSILON,
+            rotation_base=_ROTATION_BASE,
+            weights=in_order,
         )
 
+    @property
+    def vocabulary_size(self) -> int:
+        """Entries of the head."""
+        return self.sizes.vocabulary_size
 
-class Stepper:
-    """Keys and values of the tokens so far, and the step that adds one to each sequence."""
+    def hidden(self, windows: Sequence[Ids], *, threads: int = 1) -> npt.NDArray[np.float32]:
+        """Hidden states (N, D) behind each token of the windows, one window behind the other."""
+        offsets = np.cumsum([0, *(len(window) for window in windows)])
+        tokens = np.concatenate(windows) if windows else np.zeros(0, dtype=np.int64)
+        return self._decoder.hidden(tokens, offsets, threads=threads)
 
-    def __init__(self, model: Llama, batch: int, length: int) -> None:
-        sizes = model.sizes
-        self._model = model
-        # Sequence and head as one axis: products then read the tokens so far in place.
-        shape = (sizes.num_layers, 2, batch * sizes.num_kv_heads, length, sizes.head_width)
-        self._cache = torch.zeros(shape, dtype=model.embedding.dtype)
-        self._position = 0
+    def window_bits(
+        self, windows: Sequence[Ids], targets: Sequence[Ids], *, threads: int = 1
+    ) -> list[npt.NDArray[np.float64]]:
+        """Bits of the targets of each window, which are predicted from behind its last tokens.
 
-    def logits(self, tokens: Tensor) -> Tensor:
-        """Logits (B', V) behind the next tokens (B',) of the first B' sequences."""
-        model, position = self._model, self._position
-        heads = len(tokens) * model.sizes.num_kv_heads
-        x = model.embedding[tokens][:, None]
-        for (projections, output, gate_up, down), cache in zip(model.layers, self._cache, strict=True):
-            query, key, value = model._attention_inputs(x, projections, slice(position, position + 1))
-            cache[0, :heads, position] = key.flatten(0, 2)
-            cache[1, :heads, position] = value.flatten(0, 2)
-            keys, values = cache[:, :heads, : position + 1]
-            queries = query.reshape(heads, -1, model.sizes.head_width)
-            mixed = torch.bmm(torch.softmax(torch.bmm(queries, keys.transpose(1, 2)), -1), values)
-            x = x + mixed.view(len(tokens), 1, -1) @ output.T
-            x = x + _feed(x, gate_up, down)
-        self._position += 1
-        return (_normed(x[:, 0]) * model.final_norm) @ model.head.T
+        Parameters
+        ----------
+        windows, targets : sequence of ndarray of int64
+            No window has more targets than tokens.
+        threads : int
+        """
+        from skmfast.head import _linear_cross_entropy as head
 
+        hidden = self.hidden(windows, threads=threads)
+        counts = [len(wanted) for wanted in targets]
+        if counts != [len(window) for window in windows]:
+            kept = [
+                np.arange(len(window)) >= len(window) - count
+                for window, count in zip(windows, counts, strict=True)
+            ]
+            hidden = hidden[np.concatenate(kept)]
+        nats, *_ = head.forward(hidden, self._head, np.concatenate(targets), threads=threads)
+        return np.split(nats.astype(np.float64) / math.log(2), np.cumsum(counts)[:-1])
 
-def _normed(x: Tensor) -> Tensor:
-    return F.rms_norm(x, x.shape[-1:], eps=_EPSILON)
+    def stepper(self, windows: int, length: int) -> Steps:
+        """Token-by-token computation over ``windows`` windows of at most ``length`` tokens."""
+        return Steps(self._decoder, self._head, windows, length)
 
-
-def _feed(x: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
-    gate, up = F.linear(_normed(x), gate_up).chunk(2, dim=-1)
-    return F.linear(F.silu(gate) * up, down)
+    def windows_at_once(self, length: int) -> int:
+        """Windows of ``length`` tokens whose keys and values may be held at once."""
+        sizes = self.sizes
+        each = 8 * length * sizes.num_layers * sizes.num_kv_heads * sizes.head_width
+        return max(1, _STEP_CACHE_BYTES // each)
 
 
 def _halves_apart(rows: Any, num_heads: int) -> Any:
@@ -149,5 +118,5 @@ def _halves_apart(rows: Any, num_heads: int) -> Any:
     Files have the two members of a rotated pair side by side; a half of each lets them be rotated at once.
     Queries and keys reordered alike have the same products.
     """
-    pairs = rows.reshape(num_heads, -1, 2, rows.shape[-1])
-    return pairs.swapaxes(1, 2).reshape(rows.shape)
+    pairs = rows.reshape(rows.shape[0], num_heads, -1, 2, rows.shape[-1])
+    return np.ascontiguousarray(pairs.swapaxes(2, 3).reshape(rows.shape))

@@ -6,7 +6,6 @@ import math
 import os
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -69,13 +68,19 @@ def read_llama2c(path: str | os.PathLike[str]) -> tuple[LlamaSizes, Weights]:
     OSError
         If the file cannot be read.
     """
-    data = Path(path).read_bytes()
-    sizes = _sizes(path, data)
-    shapes = _shapes(sizes)
-    expected = _HEADER.size + 4 * sum(math.prod(shape) for shape in shapes.values())
+    # The header first, and what it asks for held against the file's size: nothing is read or made in vain.
+    with open(path, "rb") as file:
+        sizes = _sizes(path, file.read(_HEADER.size))
+        shapes = _shapes(sizes)
+        expected = _HEADER.size + 4 * sum(math.prod(shape) for shape in shapes.values())
+        found = os.fstat(file.fileno()).st_size
+        if found != expected:
+            how = "truncated" if found < expected else "too long"
+            raise ModelFileError(f"{path}: {how}: {found:,} bytes, where its header asks for {expected:,}")
+        file.seek(0)
+        data = file.read(expected)
     if len(data) != expected:
-        how = "truncated" if len(data) < expected else "too long"
-        raise ModelFileError(f"{path}: {how}: {len(data):,} bytes, where its header asks for {expected:,}")
+        raise ModelFileError(f"{path}: truncated while it was read")
     weights: Weights = {}
     offset = _HEADER.size
     for name, shape in shapes.items():

@@ -16,6 +16,7 @@ from skmfast.errors import ModelFileError
 
 if TYPE_CHECKING:
     from skmfast.codes.language_model import Tokenizer, Trunk
+    from skmfast.codes.llama import Llama
 
 FOLDERS_VARIABLE = "SKMFAST_MODELS"
 """Environment variable: folders, as in PATH, where models are looked for that are not where one stands."""
@@ -35,6 +36,8 @@ class LoadedModel:
     ----------
     trunk, tokenizer
         See `skmfast.codes.language_model`.
+    dtype : str
+        Of weights and computation.
     context : int or None
         Tokens of the windows it was trained on.
     positions : int or None
@@ -47,8 +50,9 @@ class LoadedModel:
         Of the file; of several files, of their names and hashes.
     """
 
-    trunk: Trunk
+    trunk: Trunk | Llama
     tokenizer: Tokenizer
+    dtype: str
     context: int | None
     positions: int | None
     path: str
@@ -57,7 +61,7 @@ class LoadedModel:
     tokenizer_sha256: str
 
 
-def load_model(path: str, tokenizer: str | None, dtype: str) -> LoadedModel:
+def load_model(path: str, tokenizer: str | None, dtype: str | None) -> LoadedModel:
     """The model at ``path``.
 
     Parameters
@@ -67,26 +71,28 @@ def load_model(path: str, tokenizer: str | None, dtype: str) -> LoadedModel:
         found is looked for in the folders of ``SKMFAST_MODELS``.
     tokenizer : str or None
         Tokenizer of a llama2.c file; by default one beside it.
-    dtype : str
-        Of weights and computation.
+    dtype : str or None
+        Of weights and computation; None: float32 for a llama2.c file, which has no other, else float64.
 
     Raises
     ------
     ValueError
-        If a library is missing, or a model that has a tokenizer is given another.
+        If a library is missing, the type is none for this model, or a model that has a tokenizer is given
+        another.
     ModelFileError
         If there is no such file, or it is damaged or of no kind that is known.
     """
-    _need(("torch",), "language models", "torch")
     found = _find(path)
     if found is None and not _is_name(path):
         raise ModelFileError(f"{path}: No such file or folder, here or in those of {FOLDERS_VARIABLE}")
     if found is not None and found.is_file() and not _is_gguf(found):
-        return _llama2c(found, tokenizer, dtype)
+        if dtype not in (None, "float32"):
+            raise ValueError(f"dtype: {path} is computed in float32, not in {dtype}")
+        return _llama2c(found, tokenizer)
     if tokenizer is not None:
         raise ValueError(f"tokenizer: {path} has its own; another is for llama2.c files")
-    _need(("transformers", "tokenizers", "safetensors"), "Hugging Face models", "lm")
-    return _huggingface(path, found, dtype)
+    _need(("torch", "transformers", "tokenizers", "safetensors"), "Hugging Face models", "lm")
+    return _huggingface(path, found, dtype or "float64")
 
 
 def _find(path: str) -> Path | None:
@@ -119,9 +125,7 @@ def _beginning(path: Path) -> bytes:
         return file.read(9)
 
 
-def _llama2c(path: Path, tokenizer: str | None, dtype: str) -> LoadedModel:
-    import torch
-
+def _llama2c(path: Path, tokenizer: str | None) -> LoadedModel:
     from skmfast.codes.llama import Llama
     from skmfast.codes.llama2c import read_llama2c
     from skmfast.codes.llama2c_tokenizer import Llama2cTokenizer
@@ -145,8 +149,9 @@ def _llama2c(path: Path, tokenizer: str | None, dtype: str) -> LoadedModel:
             f" {sizes.vocabulary_size:,}: not a pair"
         )
     return LoadedModel(
-        Llama(sizes, weights, getattr(torch, dtype)),
+        Llama(sizes, weights),
         vocabulary,
+        "float32",
         sizes.context,
         None,
         path.name,
@@ -173,7 +178,7 @@ def _huggingface(path: str, found: Path | None, dtype: str) -> LoadedModel:
         model_files, tokenizer_files = huggingface.files_of(at)
     context = trunk.positions
     return LoadedModel(
-        trunk, tokenizer, context, context, name, None, _sha256(model_files), _sha256(tokenizer_files)
+        trunk, tokenizer, dtype, context, context, name, None, _sha256(model_files), _sha256(tokenizer_files)
     )
 
 
