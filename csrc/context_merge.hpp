@@ -14,6 +14,7 @@
 #include "context_record.hpp"
 #include "simd/fold_stack.hpp"
 #include "skm/context_sort.hpp"
+#include "skm/context_tree.hpp"
 
 namespace skm {
 
@@ -47,14 +48,15 @@ class ContextMerge {
   ContextMerge(const Fold& fold, const ContextTreeView& tree)
       : fold_(fold), tree_(tree), nodes_(new Node[fold_nodes]) {}
 
-  /// Code length of the reference and the positions [begin, end) of `text` as one corpus. Throws
-  /// std::bad_alloc.
-  double joint_bits(const std::uint8_t* text, std::uint64_t begin, std::uint64_t end) {
+  /// Code length of the reference and the segments of `text` as one corpus. Throws std::bad_alloc.
+  double joint_bits(const std::uint8_t* text, const Segment* segments, std::size_t segment_count) {
     text_ = text;
-    const std::uint32_t count = static_cast<std::uint32_t>(end - begin);
-    items_.resize(count);
+    items_.clear();
+    for (std::size_t s = 0; s < segment_count; ++s) {
+      for (std::uint64_t i = segments[s].begin; i < segments[s].end; ++i) items_.push_back(i);
+    }
+    const std::uint32_t count = static_cast<std::uint32_t>(items_.size());
     shared_.resize(count + std::size_t{1});
-    for (std::uint32_t i = 0; i < count; ++i) items_[i] = begin + i;
     sort_contexts(text, items_.data(), count, shared_.data(), 0, fold_.depth());
     stack_ = {nodes_.get(), {}, -1, -1};
     for (int i = 0; i < fold_nodes; ++i) stack_.order[i] = static_cast<std::int16_t>(i);
@@ -71,6 +73,7 @@ class ContextMerge {
 
  private:
   static constexpr int none = -1;
+  static constexpr int prefetch_distance = 512;  // bytes of messages
 
   // Positions of the document, in context order.
   struct Range {
@@ -176,6 +179,7 @@ class ContextMerge {
                      Range range) {
     const int depth = record.depth;
     const std::uint8_t* messages = record.messages();
+    prefetch_touched(records, record, shards, range);
     std::uint32_t next = range.begin;
     for (int c = 0; c < record.child_count; ++c) {
       const ContextChild& child = record.children()[c];
@@ -191,6 +195,8 @@ class ContextMerge {
       } else {
         flush(depth);
         if (child.is_record()) {
+          __builtin_prefetch(messages + prefetch_distance);
+          __builtin_prefetch(messages + prefetch_distance + 64);
           fold_.absorb_messages(open_node(), child.slots, child.symbol, messages);
         } else {
           fold_.absorb_leaf(open_node(), child.symbol, 1);
@@ -199,6 +205,22 @@ class ContextMerge {
       if (child.is_record()) messages += Fold::message_bytes(child.slots);
     }
     if (next < range.end) take_positions(next, range.end, depth);
+  }
+
+  // Records that the document's positions lead to will be wanted while those before them are folded.
+  void prefetch_touched(const RecordArena& records, const ContextRecord& record, const ContextShard* shards,
+                        Range range) const noexcept {
+    std::uint32_t next = range.begin;
+    for (int c = 0; c < record.child_count && next < range.end; ++c) {
+      const ContextChild& child = record.children()[c];
+      while (next < range.end && at(next)[-1 - record.depth] < child.edge) ++next;
+      if (next == range.end || at(next)[-1 - record.depth] != child.edge) continue;
+      if (child.is_record()) {
+        (shards == nullptr ? records : shards[child.edge].records).prefetch(child.index);
+      } else {
+        __builtin_prefetch(tree_.text + child.index - 8);
+      }
+    }
   }
 
   // Contexts of full length: only the symbols' counts matter.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "simd/fold_stack.hpp"
+#include "skm/big_buffer.hpp"
 #include "skm/context_sort.hpp"
 
 namespace skm {
@@ -60,15 +61,20 @@ struct MemoryBudget {
 class RecordArena {
  public:
   const ContextRecord& operator[](std::uint32_t index) const noexcept {
-    const std::byte* slab = slabs_[index / slab_units].get();
-    return *reinterpret_cast<const ContextRecord*>(slab + std::size_t{index % slab_units} * unit_bytes);
+    return *reinterpret_cast<const ContextRecord*>(address(index));
+  }
+
+  /// To be called some time before the record is read.
+  void prefetch(std::uint32_t index) const noexcept {
+    const std::byte* record = address(index);
+    for (int line = 0; line < 4; ++line) __builtin_prefetch(record + 64 * line);
   }
 
   /// Room for a record of `bytes`; its index into `index`. Throws std::bad_alloc beyond the budget.
   std::byte* allocate(std::size_t bytes, MemoryBudget& budget, std::uint32_t& index) {
     const std::uint32_t units = static_cast<std::uint32_t>((bytes + unit_bytes - 1) / unit_bytes);
     if (slabs_.empty() || next_ + units > slab_units) {
-      slabs_.emplace_back(new std::byte[slab_units * unit_bytes]);
+      slabs_.emplace_back(slab_units * unit_bytes);
       next_ = 0;
     }
     if (budget.taken.fetch_add(units * unit_bytes, std::memory_order_relaxed) > budget.limit) {
@@ -81,10 +87,14 @@ class RecordArena {
   }
 
  private:
+  const std::byte* address(std::uint32_t index) const noexcept {
+    return slabs_[index / slab_units].get() + std::size_t{index % slab_units} * unit_bytes;
+  }
+
   static constexpr std::size_t unit_bytes = 16;
   static constexpr std::uint32_t slab_units = 1u << 19;  // 8 MB: the largest record has 6 MB
 
-  std::vector<std::unique_ptr<std::byte[]>> slabs_;
+  std::vector<BigBuffer<std::byte>> slabs_;
   std::uint32_t next_ = 0;
 };
 

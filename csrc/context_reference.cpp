@@ -58,12 +58,20 @@ class FoldedReference final : public ContextReference {
     std::array<std::vector<std::uint8_t>, shard_count> messages;  // of the shards' topmost contexts
     record_shards(sorted, options, messages);
     join(messages);
-    const Segment nothing{0, 0};
-    joint_bits_each(text_, &nothing, 1, {}, &bits_);
+    bits_ = joint_bits(text_, nullptr, 0, {});
   }
 
   double bits() const noexcept override { return bits_; }
   std::uint64_t memory() const noexcept override { return budget_.taken.load(); }
+
+  double joint_bits(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
+                    const ContextTreeOptions& options) const override {
+    std::uint64_t bytes = 0;
+    for (std::size_t s = 0; s < segment_count; ++s) bytes += segments[s].end - segments[s].begin;
+    const double bits = ContextMerge<Fold>(fold_, view_).joint_bits(text, segments, segment_count);
+    options.watch.advance(bytes);
+    return bits;
+  }
 
   void joint_bits_each(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
                        const ContextTreeOptions& options, double* joint) const override {
@@ -72,7 +80,7 @@ class FoldedReference final : public ContextReference {
     run_threads(threads, [&] {
       ContextMerge<Fold> merge(fold_, view_);
       for (std::size_t s; (s = taken.fetch_add(1)) < segment_count && !options.watch.cancelled();) {
-        joint[s] = merge.joint_bits(text, segments[s].begin, segments[s].end);
+        joint[s] = merge.joint_bits(text, segments + s, 1);
         options.watch.advance(segments[s].end - segments[s].begin);
       }
     });

@@ -69,6 +69,7 @@ cdef extern from "skm/context_reference.hpp" namespace "skm" nogil:
     cdef cppclass ContextReference:
         double bits()
         uint64_t memory()
+        double joint_bits(const uint8_t*, const Segment*, size_t, const ContextTreeOptions&) except +
         void joint_bits_each(const uint8_t*, const Segment*, size_t, const ContextTreeOptions&,
                              double*) except +
     unique_ptr[ContextReference] make_context_reference(
@@ -290,6 +291,16 @@ cdef class ReferenceTree:
     def memory(self):
         """Bytes that the tree takes, beside the text."""
         return self.tree.get().memory()
+
+    def joint_bits(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, Job job):
+        """Bits of the reference and the segments of ``text``, all coded as one."""
+        cdef ContextTreeOptions options = _options(1, 0, job)
+        cdef double bits
+        _check(text, segments)
+        with nogil:
+            bits = self.tree.get().joint_bits(&text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                                              options)
+        return bits
 
     def joint_bits_each(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads,
                         Job job, double[::1] out):

@@ -26,6 +26,11 @@ class ContextReference {
   /// Bytes that the tree takes, beside the text.
   virtual std::uint64_t memory() const noexcept = 0;
 
+  /// Code length of the reference and the segments together, as one corpus, on one thread. Throws
+  /// std::bad_alloc.
+  virtual double joint_bits(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
+                            const ContextTreeOptions& options) const = 0;
+
   /// joint[i] := code length of the reference and segment i of `text` together, as one corpus, for each of
   /// the segments alone: the same double as of the fold of both. Segments and text as for context_tree_bits.
   /// A document of n bytes takes O(n) contexts, whatever the size of the reference. Throws std::bad_alloc.
