@@ -1,0 +1,7 @@
+"""Sections of a report, one module each: its measurements (jobs), its tables, and how it is drawn from them.
+
+A section measures with ``jobs``, turns results into ``tables``, and is drawn by ``draw``, which sees nothing
+but tables. A measurement that this corpus does not bear leaves its table empty, with the reason.
+"""
+
+from __future__ import annotations
