@@ -31,6 +31,14 @@ def decoded(data: bytes) -> str | None:
     return text if controls <= _MOST_CONTROLS * len(text) else None
 
 
+def _whole_characters(data: bytes) -> bytes:
+    """``data`` without the rest of a character that was cut off before it."""
+    start = 0
+    while start < min(len(data), 3) and data[start] >> 6 == 0b10:
+        start += 1
+    return data[start:]
+
+
 def visible(text: str) -> str:
     """``text`` with every invisible or direction-changing character spelt out.
 
@@ -70,7 +78,7 @@ def excerpt_html(data: bytes, most_lines: int = 7) -> str:
     >>> excerpt_html(b"<script>alert(1)</script>")
     '<pre class="excerpt" dir="auto">&lt;script&gt;alert(1)&lt;/script&gt;</pre>'
     """
-    text = decoded(data)
+    text = decoded(_whole_characters(data))
     if text is None:
         return f'<pre class="excerpt hex">{escape(hexadecimal(data[: _LINE * most_lines]))}</pre>'
     lines = visible(text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n").split("\n")

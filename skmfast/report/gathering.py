@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -156,9 +157,9 @@ def gather(
     share = min(1.0, settings.limit_bytes / on_disk) if on_disk else 1.0
     corpus = Gathered([], [], [], share)
     left = settings.limit_bytes
-    for source in sources:
+    for source, name in zip(sources, _short_names([each.name for each in sources]), strict=True):
         room = left if share == 1.0 or not source.num_bytes else min(left, int(share * source.num_bytes))
-        left -= _read(source, corpus, room, complain, reading)
+        left -= _read(source, name, corpus, room, complain, reading)
     if not corpus.num_bytes:
         reasons = [each for each in corpus.sources if each.reason]
         first = f"{reasons[0].name}: {reasons[0].reason}" if reasons else "there are no documents"
@@ -166,15 +167,32 @@ def gather(
     return corpus
 
 
+def _short_names(names: list[str]) -> list[str]:
+    """Names without the folders that all of them share.
+
+    Examples
+    --------
+    >>> _short_names(["/data/a/x.txt", "/data/b/x.txt"]), _short_names(["/data/a/x.txt"]), _short_names(["-"])
+    (['a/x.txt', 'b/x.txt'], ['x.txt'], ['-'])
+    """
+    folders = [name.rpartition("/")[0] for name in names]
+    try:
+        common = os.path.commonpath(folders) if all(folders) else ""
+    except ValueError:  # absolute and relative ones
+        common = ""
+    return [name.removeprefix(common).lstrip("/") if common else name for name in names]
+
+
 def _read(
     source: Source,
+    name: str,
     corpus: Gathered,
     room: int,
     complain: Callable[[str], None] | None,
     reading: dict[str, Any],
 ) -> int:
     """Add the documents of one file, up to ``room`` bytes; says how many bytes that were."""
-    summary = SourceSummary(source.name)
+    summary = SourceSummary(name)
     corpus.sources.append(summary)
     for item in source.documents(**reading):
         if not isinstance(item, Document):
@@ -186,7 +204,7 @@ def _read(
         data = item.data[: room - summary.num_bytes]
         if len(data):
             corpus.documents.append(data)
-            corpus.names.append(source.name if item.document == 0 else f"{source.name}, {item.document:,}")
+            corpus.names.append(name if item.document == 0 else f"{name}, {item.document:,}")
             summary.documents += 1
             summary.num_bytes += len(data)
         if summary.num_bytes >= room:

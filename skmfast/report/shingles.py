@@ -68,6 +68,42 @@ def repeats(documents: Sequence[bytes | memoryview]) -> Repeats:
     return Repeats(sizes, np.bincount(later, minlength=number).astype(np.int64), partner)
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Where the longest run that two documents share begins in each, and its length."""
+
+    earlier: int
+    later: int
+    num_bytes: int
+
+
+def longest_shared(earlier: bytes | memoryview, later: bytes | memoryview) -> Shared:
+    """The longest run of the later document all of whose windows are in the earlier one.
+
+    The place in the earlier one is where the run's first window is; a run can be pieced together.
+
+    Examples
+    --------
+    >>> common = bytes(range(100))
+    >>> longest_shared(b"?" * 50 + common, b"!" * 7 + common + b"!!!")
+    Shared(earlier=50, later=7, num_bytes=100)
+    >>> longest_shared(b"short", b"short")
+    Shared(earlier=0, later=0, num_bytes=0)
+    """
+    ours, theirs = (list(_window_hashes(np.frombuffer(document, np.uint8))) for document in (later, earlier))
+    if not ours or not theirs:
+        return Shared(0, 0, 0)
+    known, found = np.concatenate(theirs), np.concatenate(ours)
+    inside = np.concatenate([[False], np.isin(found, known), [False]])
+    starts, ends = np.flatnonzero(np.diff(inside.astype(np.int8))).reshape(-1, 2).T
+    if not len(starts):
+        return Shared(0, 0, 0)
+    best = int(np.argmax(ends - starts))
+    start = int(starts[best])
+    place = int(np.flatnonzero(known == found[start])[0])
+    return Shared(place, start, int(ends[best]) - start + WINDOW_BYTES - 1)
+
+
 def fingerprints(document: bytes | memoryview) -> Hashes:
     """Hashes that are kept of a document, each once, ascending."""
     kept = [each[each % np.uint64(KEPT) == 0] for each in _window_hashes(np.frombuffer(document, np.uint8))]

@@ -13,7 +13,7 @@ from skmfast.report.html import figure, missing, paragraph, row
 from skmfast.report.jobs import Job, Unavailable
 from skmfast.report.numerals import counted, fixed, whole
 from skmfast.report.sections.costs import MAIN
-from skmfast.report.shingles import WINDOW_BYTES, Repeats, repeats
+from skmfast.report.shingles import WINDOW_BYTES, Repeats, Shared, longest_shared, repeats
 from skmfast.report.svg import Axis, Plot
 from skmfast.report.tables import made, reason_of, without
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from skmfast.laws.tables import Table
-    from skmfast.report.gathering import Gathered
+    from skmfast.report.gathering import Gathered, Passages
     from skmfast.report.settings import Settings
 
 title = "What repeats"
@@ -42,6 +42,7 @@ class Pairs:
     later: npt.NDArray[np.int64]
     alone_bits: npt.NDArray[np.float64]
     given_bits: npt.NDArray[np.float64]
+    shared: list[Shared]
 
 
 def jobs(corpus: Gathered, settings: Settings, threads: int) -> dict[str, Job]:
@@ -64,7 +65,9 @@ def _pairs(data: list[bytes | memoryview], settings: Settings) -> Pairs:
     alone = [bits([data[at]]) for at in later]
     both = [bits([data[found.partner[at]], data[at]]) for at in later]
     first = [bits([data[found.partner[at]]]) for at in later]
-    return Pairs(found, np.array(later, np.int64), np.array(alone), np.array(both) - np.array(first))
+    shared = [longest_shared(data[found.partner[at]], data[at]) for at in later]
+    given = np.array(both) - np.array(first)
+    return Pairs(found, np.array(later, np.int64), np.array(alone, np.float64), given, shared)
 
 
 def _closest(data: list[bytes | memoryview], found: Repeats, most_bytes: int) -> list[int]:
@@ -106,10 +109,19 @@ def tables(corpus: Gathered, settings: Settings, results: dict[str, Any]) -> dic
         "bytes": [len(passages.data[at]) for at in later],
         "alone_bits": found.alone_bits,
         "given_bits": found.given_bits,
-        "excerpt": [bytes(passages.data[at][:_EXCERPT_BYTES]) for at in later],
-        "earlier_excerpt": [bytes(passages.data[at][:_EXCERPT_BYTES]) for at in partner],
+        "shared_bytes": [each.num_bytes for each in found.shared],
+        "excerpt": _excerpts(passages, later, [each.later for each in found.shared]),
+        "earlier_excerpt": _excerpts(passages, partner, [each.earlier for each in found.shared]),
     }
     return {"repeats": made("duplicates", rows, metadata), "duplicates": made("duplicates", pairs, metadata)}
+
+
+def _excerpts(passages: Passages, places: npt.NDArray[np.int64], starts: list[int]) -> list[bytes]:
+    """What documents have in common, from its beginning."""
+    return [
+        bytes(passages.data[at][start : start + _EXCERPT_BYTES])
+        for at, start in zip(places, starts, strict=True)
+    ]
 
 
 def draw(tables: dict[str, Table]) -> str:
@@ -150,9 +162,8 @@ def _words(tables: dict[str, Table]) -> str:
         f"{text} {counted(candidates, noun)} share{'s' if candidates == 1 else ''} at least"
         f" {fixed(100 * table.metadata['least_share'], 0)} % with earlier ones; of the closest"
         f" {whole(len(pairs.columns['bytes']))} the code length was measured given the nearest earlier one:"
-        f" {whole(copies) if copies else 'none'} of them"
-        f" cost{'s' if copies < 2 else ''} less than a tenth of what {'it costs' if copies < 2 else 'they cost'}"
-        " alone."
+        f" {whole(copies) if copies else 'none'} of them need{'s' if copies < 2 else ''} less than a tenth of"
+        f" the bits that {'it takes' if copies < 2 else 'they take'} alone."
     )
 
 
@@ -192,8 +203,8 @@ def _quoted(pairs: Table, saved: float, at: int) -> str:
     columns = pairs.columns
     given = columns["given_bits"][at] / columns["bytes"][at]
     said = (
-        f"{fixed(100 * saved, 1)} % of its bits are left given the other · {fixed(given, 3)} bits per byte ·"
-        f" {whole(columns['bytes'][at])} bytes"
+        f"{whole(columns['bytes'][at])} bytes, {whole(columns['shared_bytes'][at])} of them in one run; given"
+        f" the earlier one {fixed(given, 3)} bits per byte, {fixed(100 * saved, 1)} % of those alone"
     )
     sides = "".join(
         f"<div><p>{name_html(str(columns[name][at]))}</p>{excerpt_html(bytes(columns[excerpt][at]), 5)}</div>"

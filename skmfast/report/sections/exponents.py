@@ -168,13 +168,13 @@ def _factor(value: float) -> str:
 
 def _meaning(discount: Estimate) -> str:
     d = discount.value
+    data, model = (fixed(100 * 10**-power, 0) for power in (1 - d, 1 / d - 1))
     return (
-        f"Read with <i>d</i> = {fixed(d, 2)}: ten times the data would leave"
-        f" {fixed(100 * 10 ** -(1 - d), 0)} % of the loss that more data can still remove, and a model ten"
-        f" times as large {fixed(100 * 10 ** -(1 / d - 1), 0)} % of the loss that size can remove. What is worth"
-        f" remembering grows as <i>N</i><sup>{fixed(d, 2)}</sup>, and so should the model; where compute is"
-        f" data times size, data would best grow as its power {fixed(1 / (1 + d), 2)} and size as its power"
-        f" {fixed(d / (1 + d), 2)}."
+        f"Read with <i>d</i> = {fixed(d, 2)}: ten times the data would leave {data} % of the loss that more"
+        f" data can still remove, and a model ten times as large {model} % of the loss that size can remove."
+        f" What is worth remembering grows as <i>N</i><sup>{fixed(d, 2)}</sup>, and so should the model."
+        " Where compute is data times size, data would best grow as its power"
+        f" {fixed(1 / (1 + d), 2)} and size as its power {fixed(d / (1 + d), 2)}."
     )
 
 
