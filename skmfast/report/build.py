@@ -91,27 +91,21 @@ def corpus_report(
     results = _measure(corpus, chosen, progress)
     found = {_HEADER: _header(corpus, chosen, title)}
     for section in SECTIONS:
-        found |= section.tables(corpus, chosen, results[section.__name__])
+        found |= section.tables(corpus, chosen, results)
     for name, table in found.items():
         table.save(folder / f"{name}.parquet")
     draw_page(out)
 
 
-def _measure(corpus: Gathered, settings: Settings, progress: Progress | None) -> dict[str, dict[str, Any]]:
-    """Results of every section's jobs, which all run in one pool."""
+def _measure(corpus: Gathered, settings: Settings, progress: Progress | None) -> dict[str, Any]:
+    """Results of every section's jobs, which all run in one pool, by the jobs' names."""
     threads = resolve_threads(settings.threads)
     # Two jobs at a time keep two cores busy though some run on one; what more there are go to each job.
     workers = min(threads, 4)
     jobs: dict[str, Job] = {}
     for section in SECTIONS:
-        for name, job in section.jobs(corpus, settings, max(1, threads // workers)).items():
-            jobs[f"{section.__name__}/{name}"] = job
-    done = run_all(jobs, workers, progress)
-    results: dict[str, dict[str, Any]] = {section.__name__: {} for section in SECTIONS}
-    for name, result in done.items():
-        section_name, _, short = name.partition("/")
-        results[section_name][short] = result
-    return results
+        jobs |= section.jobs(corpus, settings, max(1, threads // workers))
+    return run_all(jobs, workers, progress)
 
 
 def _header(corpus: Gathered, settings: Settings, title: str) -> Table:

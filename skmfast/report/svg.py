@@ -249,7 +249,7 @@ def byte_map(counts: npt.ArrayLike, alt: str) -> str:
     2
     """
     numbers = np.asarray(counts, np.float64)
-    cell, left, top = 13, 26, 20
+    cell, left, top = 20, 26, 20
     most = math.log1p(numbers.max()) if numbers.max() > 0 else 1.0
     parts = [
         f'<rect class="field" x="{left}" y="{top}" width="{16 * cell}" height="{16 * cell}"/>',

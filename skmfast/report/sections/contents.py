@@ -112,7 +112,7 @@ def _map(counts: npt.NDArray[Any]) -> str:
         byte_map(counts, alt),
         "Bytes by value",
         "bytes",
-        f"Row: first hexadecimal digit; column: second. Darker is more frequent. Most frequent: {most}.",
+        f"Row: first hexadecimal digit; column: second. Stronger is more frequent. Most frequent: {most}.",
     )
 
 

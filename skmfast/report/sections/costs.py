@@ -45,6 +45,12 @@ def _job(spec: str, documents: list[bytes | memoryview], settings: Settings, thr
     return Job(f"coding by {spec}", seconds, run)
 
 
+def main_bits(results: dict[str, Any]) -> float | Unavailable:
+    """Bits of the whole corpus under the main code."""
+    found = results.get(f"{MAIN}, whole", results[f"{MAIN}, sample"])
+    return found if isinstance(found, Unavailable) else float(found)
+
+
 def tables(corpus: Gathered, settings: Settings, results: dict[str, Any]) -> dict[str, Table]:
     """``codes``: a row for each, shortest first; nan where a code was not run or failed."""
     sample, which = corpus.sample(settings.sample_bytes)

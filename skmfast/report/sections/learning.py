@@ -10,7 +10,7 @@ from skmfast.codes.registry import make_code
 from skmfast.report.html import figure, missing, paragraph
 from skmfast.report.jobs import Job, Unavailable
 from skmfast.report.numerals import fixed, short
-from skmfast.report.sections.costs import MAIN
+from skmfast.report.sections.costs import MAIN, main_bits
 from skmfast.report.svg import Axis, Plot
 from skmfast.report.tables import made, reason_of, without
 
@@ -26,15 +26,15 @@ _SECONDS_PER_BYTE = 3.5e-7
 
 
 def jobs(corpus: Gathered, settings: Settings, threads: int) -> dict[str, Job]:
-    """Lengths of the beginning, of twice as much, and so on."""
+    """Lengths of the beginning, of twice as much, and so on; all of it is measured with the costs."""
     made_jobs = {}
-    for size in _sizes(corpus.num_bytes):
+    for size in _sizes(corpus.num_bytes)[:-1]:
         documents = _beginning(corpus, size)
 
         def run(documents: list[bytes | memoryview] = documents) -> float:
             return make_code(MAIN).lengths(documents, threads=threads, memory=settings.memory).bits
 
-        made_jobs[f"{size}"] = Job("measuring the learning curve", size * _SECONDS_PER_BYTE, run)
+        made_jobs[f"first {size}"] = Job("measuring the learning curve", size * _SECONDS_PER_BYTE, run)
     return made_jobs
 
 
@@ -63,7 +63,7 @@ def tables(corpus: Gathered, settings: Settings, results: dict[str, Any]) -> dic
         least = _SMALLEST_BLOCK << _LEAST_BLOCKS
         reason = f"too little data for a curve: {corpus.num_bytes:,} bytes, not at least {least:,}"
         return {"learning": without("learning", reason)}
-    bits = [results[f"{size}"] for size in sizes]
+    bits = [*(results[f"first {size}"] for size in sizes[:-1]), main_bits(results)]
     failed = [each for each in bits if isinstance(each, Unavailable)]
     if failed:
         return {"learning": without("learning", failed[0])}
