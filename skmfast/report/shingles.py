@@ -15,6 +15,7 @@ import numpy.typing as npt
 WINDOW_BYTES = 32
 KEPT = 16
 _CHUNK = 1 << 20
+_BASE = 0x9E3779B97F4A7C15
 
 Integers = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -111,15 +112,15 @@ def fingerprints(document: bytes | memoryview) -> Hashes:
 
 
 def _window_hashes(data: npt.NDArray[np.uint8]) -> Iterator[Hashes]:
-    """Hashes of all windows, piece by piece: of two bytes, of four, and so on up to the window."""
+    """Hashes of all windows, piece by piece: polynomials in the bytes, of two, of four, up to the window."""
     for start in range(0, len(data) - WINDOW_BYTES + 1, _CHUNK):
         piece = data[start : start + _CHUNK + WINDOW_BYTES - 1]
-        hashes = _mixed(piece.astype(np.uint64) + np.uint64(1))
+        hashes = _SCATTERED[piece]
         width = 1
         while width < WINDOW_BYTES:
-            hashes = _mixed(hashes[:-width] * np.uint64(0x9E3779B97F4A7C15) + hashes[width:])
+            hashes = hashes[:-width] * np.uint64(pow(_BASE, width, 1 << 64)) + hashes[width:]
             width *= 2
-        yield hashes
+        yield _mixed(hashes)
 
 
 def _mixed(values: Hashes) -> Hashes:
@@ -127,3 +128,7 @@ def _mixed(values: Hashes) -> Hashes:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(values ^ (values >> np.uint64(31)))
+
+
+# Each byte as a number whose bits are all in use.
+_SCATTERED = _mixed(np.arange(1, 257, dtype=np.uint64))

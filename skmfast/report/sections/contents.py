@@ -145,7 +145,7 @@ def _classes(counts: npt.NDArray[Any]) -> str:
     for name, members in _CLASSES:
         share = counts[list(members)].sum() / total
         if share:
-            rows.append([name, f"{fixed(100 * share, 2)} %"])
+            rows.append([name, f"{fixed(100 * share, 2)} %" if share >= 5e-5 else "< 0.01 %"])
     return listing([Column("bytes that are"), Column("share", True)], rows, table="bytes")
 
 

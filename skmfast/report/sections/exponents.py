@@ -115,7 +115,7 @@ def _figure(table: Table) -> str:
     axis = Axis.over("discount d", [0.0, 1.0], [each.value for each in rows])
     said = "; ".join(f"{each.name} {fixed(each.value, 2)}" for each in rows)
     alt = f"Estimates of the discount d with 95 % intervals: {said}."
-    note = "Dot: estimate; line: 95 % interval, often narrower than the dot."
+    note = "Line: 95 % interval, often narrower than the dot. Estimates outside 0 to 1 are left out below."
     return drawing(whiskers(rows, axis, alt), "The discount d by three methods", "exponents", note)
 
 
