@@ -304,8 +304,13 @@ def _lengths_alone(batch: Sequence[Document], code: Code, settings: dict[str, An
     except _EXPECTED as error:
         if len(batch) == 1:
             return [_reason(error)]
-        # One document can be the culprit: the others have a length alone.
-        return [result for item in batch for result in _lengths_alone([item], code, settings)]
+        # One document can be the culprit: the others have a length. Halves, as codes do many at once.
+        quietly = {name: value for name, value in settings.items() if name != "progress"}
+        half = len(batch) // 2
+        return [
+            *_lengths_alone(batch[:half], code, quietly),
+            *_lengths_alone(batch[half:], code, quietly),
+        ]
     if lengths.per_document is None:
         raise TypeError(f"{code.name} gave no lengths per document")
     return [float(bits) for bits in lengths.per_document]

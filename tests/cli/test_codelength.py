@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -283,3 +284,37 @@ def test_killed_half_way_leaves_no_output(tmp_path):
         process.kill()
         process.communicate(timeout=60)
     assert not out.exists()
+
+
+def test_a_killed_run_goes_on(tmp_path, corpora_dir):
+    """Part results of an earlier run, here of a document that cost nothing, are not computed again."""
+    pytest.importorskip("torch")
+    from skmfast.codes import part_results
+    from skmfast.codes.language_model import LanguageModel
+
+    model = corpora_dir.parent / "models" / "stories260K.bin"
+    if not model.is_file():
+        pytest.skip(f"no {model}")
+
+    class Free(LanguageModel):
+        def _bits(self, group):
+            return [0 * each for each in super()._bits(group)]
+
+    texts = ["Once upon a time", "there was a dog.", ""]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    out, parts = tmp_path / "out.parquet", tmp_path / "out.parquet.partial"
+    Free(str(model)).lengths([texts[0].encode()], per_document=True, parts=parts)
+    command = ["codelength", tmp_path / "a.jsonl", "--code", f"lm:{model}", "--per-document", "--out", out]
+    done = run(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    bits = pq.read_table(out).column("bits").to_pylist()
+    assert bits == [0, pytest.approx(LanguageModel(str(model)).lengths([texts[1].encode()]).bits), 0]
+    assert not parts.exists()
+    assert str(model.parent) not in str(pq.read_table(out).schema.metadata)
+
+    (tmp_path / "b.jsonl").write_text("no record\n")
+    assert run(*command, tmp_path / "b.jsonl").returncode == 1
+    assert len(part_results.PartResults(parts)) == 2
+    shutil.rmtree(parts)
+    parts.touch()
+    assert "is no folder" in run(*command).stderr

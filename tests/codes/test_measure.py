@@ -107,6 +107,45 @@ def test_progress_is_given_to_codes_that_take_it(records):
     rows(records, Uniform(), progress=fractions.append)
 
 
+def test_progress_goes_on_from_batch_to_batch(records, monkeypatch):
+    """Four documents of 6 bytes in a file of more, two at a time."""
+
+    class Reporting(Uniform):
+        def lengths(self, documents, *, progress=None, **settings):
+            progress(0.5)
+            progress(1.0)
+            return super().lengths(documents, **settings)
+
+    monkeypatch.setattr(module, "_BATCH_DOCUMENTS", 2)
+    fractions = []
+    rows(records, Reporting(), per_document=True, progress=fractions.append)
+    size = records.stat().st_size
+    assert fractions == [pytest.approx(done / size) for done in (1.5, 3, 4.5, 6)]
+
+
+def test_parts_are_given_to_codes_that_keep_them(records, tmp_path):
+    class Keeping(Uniform):
+        def lengths(self, documents, *, parts=None, **settings):
+            kept.append(parts)
+            return super().lengths(documents, **settings)
+
+    kept = []
+    assert module.keeps_parts(Keeping())
+    assert not module.keeps_parts(Uniform())
+    rows(records, Keeping(), parts=tmp_path / "x")
+    rows(records, Uniform(), parts=tmp_path / "x")
+    assert kept == [tmp_path / "x"]
+
+
+def test_one_bad_document_of_many_costs_few_calls(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"text": "{"x" if number == 70 else "a"}"}}\n' for number in range(256)))
+    code = Picky()
+    statuses = [row[3] for row in rows(path, code, per_document=True)]
+    assert [place for place, status in enumerate(statuses) if status != "ok"] == [70]
+    assert len(code.calls) == 17
+
+
 def test_summary(records):
     [source] = expand(records)
     total = summary(measure(source, Uniform(), per_document=True))
