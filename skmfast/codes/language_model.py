@@ -261,6 +261,7 @@ class LanguageModel:
             bos_token = tokenizer.bos
         if bos_token is None:
             raise ValueError("the tokenizer has no BOS token: give bos_token, a number")
+        entries = trunk.vocabulary_size if isinstance(trunk, Llama) else len(trunk.head)
         if not 0 <= bos_token < entries:
             raise ValueError(f"bos_token: {bos_token} is not between 0 and {entries - 1}")
         self.bos_token = int(bos_token)
