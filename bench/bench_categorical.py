@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import provenance
 import pytest
 
-import skmfast
 from skmfast import coding
 
 if TYPE_CHECKING:
@@ -234,25 +233,11 @@ def main() -> None:
         print(row.line())
     if options.out is not None:
         record = {
+            **provenance.provenance(["constriction"]),
             "subject": "categorical",
-            "version": skmfast.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "constriction": "0.5.0",
-            "machine": platform.machine(),
-            "processor": processor(),
-            "date": time.strftime("%Y-%m-%d"),
             "rows": [asdict(row) for row in table],
         }
         options.out.write_text(json.dumps(record, indent=2) + "\n")
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
 
 
 # ---- pytest-benchmark ----------------------------------------------------------------------------

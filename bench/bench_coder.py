@@ -24,10 +24,7 @@ last, so 32 coders cannot run below one trip round the dependence chain for 32 s
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import provenance
 import pytest
 
 from skmfast import coding
@@ -159,26 +157,6 @@ def print_table(summary: dict[str, Any], out: Any = sys.stdout) -> None:
         )
 
 
-def provenance() -> dict[str, Any]:
-    model = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "processor": model,
-        "cores": os.cpu_count(),
-        "isa": os.environ.get("SKMFAST_ISA", "best"),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "symbols": NUM_SYMBOLS,
-    }
-
-
 @pytest.mark.parametrize(("name", "method", "bits"), OURS, ids=[name for name, _, _ in OURS])
 @pytest.mark.parametrize("way", ["encode", "decode"])
 def bench_ours(benchmark: Any, name: str, method: str, bits: int, way: str) -> None:
@@ -215,7 +193,7 @@ def main() -> int:
     summary = summarise(measure(arguments.symbols, arguments.repeats))
     print_table(summary)
     if arguments.out:
-        record = provenance() | {"symbols": arguments.symbols} | summary
+        record = provenance.provenance(["constriction"]) | {"symbols": arguments.symbols} | summary
         arguments.out.write_text(json.dumps(record, indent=1) + "\n")
     for failure in summary["failures"]:
         print("below requirement:", failure, file=sys.stderr)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,8 +24,8 @@ TOOLS = {
 }
 
 
-def provenance() -> dict[str, object]:
-    """Date, commit, machine and versions, as a record keeps them."""
+def provenance(peers: Iterable[str] = ()) -> dict[str, object]:
+    """Date, commit, machine and versions, as a record keeps them; of other distributions too, by name."""
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": commit(),
@@ -37,26 +38,27 @@ def provenance() -> dict[str, object]:
         },
         "versions": {
             "python": platform.python_version(),
-            **{library: importlib.metadata.version(library) for library in LIBRARIES},
+            **{library: library_version(library) for library in (*LIBRARIES, *peers)},
             **{tool: tool_version(tool) for tool in TOOLS},
         },
     }
 
 
 def commit() -> str:
-    """The commit measured; with ``+changes`` when sources differ from it."""
+    """The commit measured, ``+changes`` when sources differ from it; without git, SKMFAST_COMMIT tells."""
+    sources = ("csrc", "kernels", "skmfast", "bench/*.py")
     try:
         head = _git("rev-parse", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", "csrc", "skmfast", "bench/*.py")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *sources)
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("SKMFAST_COMMIT", "unknown")
     return f"{head}+changes" if changed else head
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    # The folder may be another user's, on a machine that it was copied to.
+    git = ["git", "-C", str(ROOT), "-c", f"safe.directory={ROOT}"]
+    return subprocess.run([*git, *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def processor() -> str:
@@ -74,6 +76,14 @@ def processor() -> str:
             f" (family {found.get('cpu family')}, model {found['model']}, stepping {found.get('stepping')})"
         )
     return name
+
+
+def library_version(name: str) -> str | None:
+    """Version of an installed distribution; None without it."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def tool_version(tool: str) -> str | None:

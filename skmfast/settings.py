@@ -6,6 +6,7 @@ import operator
 import os
 import re
 
+MAX_THREADS = 1024  # more are asked for by mistake
 ISAS = ("baseline", "avx2", "avx512")
 
 _MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -14,6 +15,8 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 def resolve_threads(threads: int | None = None) -> int:
     """Number of threads to use: the argument, else ``SKMFAST_THREADS``, else the cores of this process.
+
+    At most 1,024.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def resolve_threads(threads: int | None = None) -> int:
 def _at_least_one(number: int, name: str) -> int:
     if number < 1:
         raise ValueError(f"{name}: {number} is less than 1")
-    return number
+    return min(number, MAX_THREADS)
 
 
 def parse_memory(memory: int | str | None) -> int | None:

@@ -7,13 +7,10 @@ A contender that is not installed is left out; one that fails, by lack of memory
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import itertools
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -25,7 +22,9 @@ import torch.nn.functional as F
 
 from skmfast.operators import linear_cross_entropy, token_code_lengths
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from provenance import provenance
+
 # Most telling first: when time is up, what is left is named in the record.
 TOKENS, HIDDEN, VOCABULARY = (8192, 1024, 32768), (2048, 768, 256, 4096), (50257, 128256, 32000, 256000)
 PEERS = ("liger-kernel", "cut-cross-entropy")
@@ -48,7 +47,7 @@ def main() -> int:
     began = time.monotonic()
     shapes = list(itertools.product(arguments.tokens, arguments.vocabulary, arguments.hidden))
     shapes.sort(key=lambda shape: arguments.tokens.index(shape[0]))
-    record: dict[str, Any] = {**provenance(), "dtype": "bfloat16", "shapes": [], "left_out": []}
+    record: dict[str, Any] = {**origin(), "dtype": "bfloat16", "shapes": [], "left_out": []}
     for rows, vocabulary, depth in shapes:
         if time.monotonic() - began > arguments.seconds:
             record["left_out"].append([rows, depth, vocabulary])
@@ -197,39 +196,19 @@ def report(shape: dict[str, Any]) -> None:
         print(f"N={shape['tokens']} D={shape['hidden']} V={shape['vocabulary']} {part}: {line}", flush=True)
 
 
-def provenance() -> dict[str, Any]:
+def origin() -> dict[str, Any]:
+    """Where the figures come from, the device among it."""
     device = torch.cuda.get_device_properties(0)
-    versions = {"python": platform.python_version()}
-    for name in ("torch", "triton", "skmfast", *PEERS):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
     return {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": commit(),
+        **provenance(("torch", "triton", *PEERS)),
         "device": {
             "name": device.name,
             "multiprocessors": device.multi_processor_count,
             "memory_bytes": device.total_memory,
             "cuda": torch.version.cuda,
         },
-        "versions": versions,
         "core_built": os.environ.get("SKMFAST_BENCH_BUILT", "unknown"),
     }
-
-
-def commit() -> str:
-    """The commit measured, ``+changes`` when sources differ from it; without git, SKMFAST_COMMIT tells."""
-    git = ["git", "-C", str(ROOT), "-c", f"safe.directory={ROOT}"]
-    sources = ["kernels", "skmfast", "bench/gpu"]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        status = [*git, "status", "--porcelain", "--", *sources]
-        changed = subprocess.run(status, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("SKMFAST_COMMIT", "unknown")
-    return head.stdout.strip() + ("+changes" if changed.stdout else "")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import milliseconds, provenance
+from measure import milliseconds, origin
 from skmfast.kernels import schedules
 
 from skmfast import kernels
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     began = time.monotonic()
-    record: dict[str, Any] = {**provenance(), "results": []}
+    record: dict[str, Any] = {**origin(), "results": []}
     for depth in arguments.hidden:
         limit = began + arguments.seconds * (1 + arguments.hidden.index(depth)) / len(arguments.hidden)
         found = tune(arguments.tokens, depth, arguments.vocabulary, limit)

@@ -5,11 +5,10 @@
 Binding of skm/code_length.hpp and skm/categorical.hpp: check, allocate, one call, return.
 """
 
-import os
-
 import numpy as np
 
 from skmfast.errors import CorruptStreamError
+from skmfast.settings import resolve_threads
 
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
@@ -122,14 +121,6 @@ cdef extern from "skm/categorical.hpp" namespace "skm" nogil:
 
 
 # ---- arguments -----------------------------------------------------------------------------------
-
-
-cdef unsigned thread_count(threads) except 0:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
-    return min(threads, 1024)
 
 
 cdef cnp.ndarray symbol_array(symbols):
@@ -285,7 +276,7 @@ def code_length(symbols, probabilities, *, double tolerance=1e-6, threads=None):
     cdef const void* data = cnp.PyArray_DATA(array)
     cdef size_t count = array.size
     cdef int kind = cnp.PyArray_TYPE(array)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = resolve_threads(threads)
     cdef unique_ptr[CodeLengthTable] table
     cdef CodeLength result
     with nogil:
@@ -322,7 +313,7 @@ def code_lengths(symbols, probabilities, *, double tolerance=1e-6, threads=None)
     cdef const void* data = cnp.PyArray_DATA(array)
     cdef size_t count = array.size
     cdef int kind = cnp.PyArray_TYPE(array)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = resolve_threads(threads)
     cdef cnp.ndarray lengths = np.empty((<object> array).shape, dtype=np.float64)
     cdef double* bits = <double*> cnp.PyArray_DATA(lengths)
     cdef unique_ptr[CodeLengthTable] table
@@ -386,7 +377,7 @@ def logits_code_lengths(logits, symbols, *, bint bfloat16=False, threads=None):
     cdef const int64_t* chosen_data = <const int64_t*> cnp.PyArray_DATA(chosen)
     cdef cnp.ndarray lengths = np.empty(matrix.rows, dtype=np.float64)
     cdef double* bits = <double*> cnp.PyArray_DATA(lengths)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = resolve_threads(threads)
     cdef LogitFault fault
     with nogil:
         if matrix.half:
@@ -403,7 +394,7 @@ cdef cnp.ndarray intervals_of(Logits matrix, symbols, unsigned width, threads):
     cdef const int64_t* chosen_data = <const int64_t*> cnp.PyArray_DATA(chosen)
     cdef cnp.ndarray intervals = np.empty((matrix.rows, 2), dtype=np.uint32)
     cdef Interval* out = <Interval*> cnp.PyArray_DATA(intervals)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = resolve_threads(threads)
     cdef LogitFault fault
     with nogil:
         if matrix.half:
@@ -463,7 +454,7 @@ def logits_frequencies(logits, *, bits=31, bint bfloat16=False, threads=None):
     cdef bint single = array.ndim == 1
     cdef Logits matrix = Logits(array[np.newaxis] if single else array, bfloat16)
     cdef unsigned width = total_bits(bits)
-    cdef unsigned workers = thread_count(threads)
+    cdef unsigned workers = resolve_threads(threads)
     cdef cnp.ndarray frequencies = np.empty((matrix.rows, matrix.cols), dtype=np.uint32)
     cdef uint32_t* out = <uint32_t*> cnp.PyArray_DATA(frequencies)
     cdef LogitFault fault

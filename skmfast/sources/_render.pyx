@@ -2,9 +2,9 @@
 # distutils: language = c++
 """Sentences from a render plan. Binding of skm/render.hpp: check, allocate, one call, return."""
 
-import os
-
 import numpy as np
+
+from skmfast.settings import resolve_threads
 
 cimport numpy as cnp
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -93,14 +93,6 @@ cdef Words words(cnp.ndarray array) noexcept:
 
 cdef Bytes octets(cnp.ndarray array) noexcept:
     return Bytes(<const uint8_t*> cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array))
-
-
-cdef unsigned thread_count(threads) except 0:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
-    return min(threads, 1024)
 
 
 cdef cnp.ndarray output(dict buffers, str name, size_t size, dtype):
@@ -224,7 +216,7 @@ cdef class Renderer:
         key : int
             Key of the random stream that decides what sentences say.
         threads : int, optional
-            Default: every core the process may run on. The result does not depend on it.
+            See `skmfast.settings.resolve_threads`. The result does not depend on it.
         buffers : dict, optional
             Where arrays are kept between calls: the next call with the same dict overwrites the results of
             this one, and needs no new memory.
@@ -255,7 +247,7 @@ cdef class Renderer:
         cdef size_t count = chosen.size
         cdef Words subjects = words(chosen)
         cdef uint64_t begin = first, stream = key
-        cdef unsigned workers = thread_count(threads)
+        cdef unsigned workers = resolve_threads(threads)
         cdef cnp.ndarray statements = output(buffers, "statements", count * core.statements() * 2, np.uint16)
         cdef cnp.ndarray text_offsets = output(buffers, "text_offsets", count + 1, np.uint64)
         cdef cnp.ndarray offsets = output(buffers, "offsets", count + 1, np.uint64)

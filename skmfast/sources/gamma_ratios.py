@@ -19,6 +19,7 @@ Number = TypeVar("Number", float, Array)
 
 # From here on the series below are exact to double precision.
 _LARGE = 16
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
@@ -41,6 +42,36 @@ def log_gamma_ratio(start: npt.ArrayLike, shift: npt.ArrayLike) -> Array:
     grown = np.where(moved < -0.5 * safe, np.log(end / safe), np.log1p(np.maximum(moved / safe, -0.9)))
     series = (safe - 0.5) * grown + moved * np.log(end) - moved + _stirling(end) - _stirling(safe)
     direct = special.gammaln(np.where(large, 1.0, x + a)) - special.gammaln(np.where(large, 1.0, x))
+    return np.asarray(np.where(large, series, direct))
+
+
+def log_gamma_ratio_shortfall(start: npt.ArrayLike, shift: npt.ArrayLike) -> Array:
+    """shift psi(start + shift) - shift - ln [Gamma(start + shift) / Gamma(start)] for start > 0, shift >= 0.
+
+    What the logarithm of a ratio of gamma functions falls short of its tangent at the upper end, less shift:
+    of the size of ln(shift), where either is of the size of shift ln(shift).
+
+    Examples
+    --------
+    >>> bool(abs(log_gamma_ratio_shortfall(1.0, 1.0) + np.euler_gamma) < 1e-15)
+    True
+    """
+    a, n = np.broadcast_arrays(np.asarray(start, np.float64), np.asarray(shift, np.float64))
+    end = a + n
+    large = end >= _LARGE
+    z, moved = np.where(large, end, _LARGE), np.where(large, n, 0.0)
+    series = -moved * (0.5 / z + _digamma_tail(z)) - _stirling(z)
+    # (1/2 - a) ln z + a + ln Gamma(a) - ln(2 pi) / 2, whose parts would cancel where a is large too.
+    high = large & (a >= _LARGE)
+    b = np.where(high, a, _LARGE)
+    series = series + np.where(
+        high,
+        (0.5 - b) * np.log1p(np.where(high, n, 0.0) / b) + _stirling(b),
+        (0.5 - a) * np.log(z) + a + special.gammaln(a) - _HALF_LOG_TWO_PI,
+    )
+    few = np.where(large, 0.0, n)
+    low = np.where(large, 1.0, a)
+    direct = few * special.digamma(low + few) - few - special.gammaln(low + few) + special.gammaln(low)
     return np.asarray(np.where(large, series, direct))
 
 

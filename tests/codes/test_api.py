@@ -253,6 +253,7 @@ def test_threads(monkeypatch):
     monkeypatch.setenv("SKMFAST_THREADS", "3")
     assert resolve_threads() == 3
     assert resolve_threads(np.int64(2)) == 2
+    assert resolve_threads(1 << 40) == 1024
     for bad, message in (("0", "SKMFAST_THREADS: 0 is less than 1"), ("x", "'x' is not an integer")):
         monkeypatch.setenv("SKMFAST_THREADS", bad)
         with pytest.raises(ValueError, match=message):

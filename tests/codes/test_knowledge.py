@@ -6,6 +6,7 @@ import json
 import math
 from types import SimpleNamespace
 
+import mpmath
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -204,6 +205,38 @@ def test_dirichlet_redundancy_in_the_large():
     n = 10**9
     asymptotic = 0.5 * math.log2(n / (2 * math.pi * math.e)) + 1 / math.log(2)
     assert dirichlet_redundancy_bits((1.0, 1.0), n) == pytest.approx(asymptotic, abs=1e-5)
+
+
+def uniform_redundancy_bits(n):
+    """Of a uniform prior of two: the ln m! in the code's mean length add up to Barnes's ln G(n + 2)."""
+    with mpmath.workdps(60):
+        z = mpmath.mpf(n + 1)
+        barnes = z * z / 2 * mpmath.log(z) - 3 * z * z / 4 + z / 2 * mpmath.log(2 * mpmath.pi)
+        barnes += mpmath.zeta(-1, derivative=1) - mpmath.log(z) / 12
+        barnes += sum(mpmath.bernoulli(2 * k + 2) / (4 * k * (k + 1) * z ** (2 * k)) for k in range(1, 8))
+        nats = mpmath.loggamma(n + 2) - 2 * barnes / z - mpmath.mpf(n) / 2
+        return float(nats / mpmath.log(2))
+
+
+@pytest.mark.parametrize("n", [100, 10**6, 10**10, 10**15])
+def test_dirichlet_redundancy_keeps_its_digits(n):
+    assert dirichlet_redundancy_bits((1.0, 1.0), n) == pytest.approx(uniform_redundancy_bits(n), abs=1e-11)
+
+
+@pytest.mark.parametrize(("prior", "n"), [((0.5, 2.0, 3.0), 150), ((20.0, 0.01, 40.0), 60)])
+def test_dirichlet_redundancy_of_unequal_priors(prior, n):
+    with mpmath.workdps(40):
+        total = mpmath.fsum(prior)
+        means = [a / total * mpmath.digamma(a + 1) for a in prior]
+        nats = mpmath.loggamma(total + n) - mpmath.loggamma(total)
+        nats -= n * (mpmath.digamma(total + 1) - mpmath.fsum(means))
+        for a in prior:
+            b = total - a
+            for m in range(n + 1):
+                p = mpmath.binomial(n, m) * mpmath.beta(a + m, b + n - m) / mpmath.beta(a, b)
+                nats -= p * (mpmath.loggamma(a + m) - mpmath.loggamma(a))
+        expected = float(nats / mpmath.log(2))
+    assert dirichlet_redundancy_bits(prior, n) == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("discount", [0.3, 0.5, 0.7])

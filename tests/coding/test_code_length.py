@@ -234,7 +234,7 @@ def test_negative_and_huge_symbols():
 def test_symbols_that_are_no_integers():
     with pytest.raises(TypeError, match="symbols must be integers, got float64"):
         code_length([0.5], [1.0])
-    with pytest.raises(ValueError, match="threads must be at least 1"):
+    with pytest.raises(ValueError, match="threads: 0 is less than 1"):
         code_length([0], [1.0], threads=0)
 
 
