@@ -11,8 +11,9 @@ namespace skm {
 
 inline constexpr std::size_t kLanes = 32;
 inline constexpr std::size_t kDepthUnit = 32;
-/// How far logits may rise above the number from which exponentials are taken: float32 loses 2^-24 of it.
-inline constexpr float kSlack = 4.0f;
+/// A sum of exp(z - max) over some rows from which on `max` falls too far short of their maximum: float32
+/// loses 2^-24 of the difference.
+inline constexpr float kLargeSum = 1000.0f;
 
 /// Where a packed part goes: into a panel of padded depth `panel_depth`, from `first_depth` on (a multiple of
 /// kDepthUnit).

@@ -3,6 +3,9 @@
 //
 // Rows panel: [block of kRows][k][row]; lanes panel: [block of 32][k][lane].
 
+// Products are summed one after the other over so much of k, then the sums: rounding grows with both alone.
+constexpr std::size_t kSumDepth = 512;
+
 inline float widened(float x) { return x; }
 inline float widened(std::uint16_t x) {
   const std::uint32_t bits = static_cast<std::uint32_t>(x) << 16;
@@ -58,9 +61,12 @@ std::uint32_t pack_lanes_transposed(const T* m, std::size_t stride, std::size_t 
 void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth, float* c,
              std::size_t stride, bool add) {
   const float* a = static_cast<const float*>(rows_panel);
+  const float* b = static_cast<const float*>(lanes_panel);
   for (std::size_t first = 0; first < rows; first += kRows) {
-    product_block(a + first * depth, static_cast<const float*>(lanes_panel), depth, c + first * stride,
-                  stride, add);
+    for (std::size_t k = 0; k < depth; k += kSumDepth) {
+      product_block(a + first * depth + k * kRows, b + k * kLanes,
+                    depth - k < kSumDepth ? depth - k : kSumDepth, c + first * stride, stride, add || k != 0);
+    }
   }
 }
 

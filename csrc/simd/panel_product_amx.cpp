@@ -107,9 +107,10 @@ inline void store_sums(float* c, std::size_t stride) {
   _tile_stored(3, c + 16 * stride + 16, stride * sizeof(float));
 }
 
-// 16 KiB of the lanes' panel stay in the first cache while rows pass by: so many steps of 32 of k.
+// So many steps of 32 of k make a part of the lanes' panel, 32 or 48 KiB, that stays in the first cache while
+// rows pass by. With fewer, sums go to memory and back more often.
 template <int kTerms>
-constexpr std::size_t kChunkSteps = 8 / kTerms;
+constexpr std::size_t kChunkSteps = kTerms == 1 ? 16 : 8;
 
 template <int kTerms>
 inline void one_step(const char* rows, const char* lanes, std::size_t row, std::size_t step,
@@ -151,7 +152,6 @@ class Folding {
     due_ = done_ = 0;
     for (std::size_t v = 0; v < 2; ++v) {
       max_[v] = _mm512_load_ps(sums_.max + 16 * v);
-      top_[v] = max_[v];
       sum_[v] = _mm512_setzero_ps();
     }
   }
@@ -163,11 +163,10 @@ class Folding {
 
   inline void finish() {
     fold(rows_);
-    const __m512 slack = _mm512_set1_ps(kSlack);
-    const auto above = [&](std::size_t v) {
-      return _mm512_cmp_ps_mask(top_[v], _mm512_add_ps(max_[v], slack), _CMP_GT_OQ);
+    const auto large = [&](std::size_t v) {  // or NaN
+      return _mm512_cmp_ps_mask(sum_[v], _mm512_set1_ps(kLargeSum), _CMP_NLE_UQ);
     };
-    if ((above(0) | above(1)) != 0) {
+    if ((large(0) | large(1)) != 0) {
       softmax_kernels_avx512().add(z_, rows_, sums_);
       return;
     }
@@ -187,7 +186,6 @@ class Folding {
     for (; done_ < to; ++done_) {
       for (std::size_t v = 0; v < 2; ++v) {
         const __m512 z = _mm512_load_ps(z_ + done_ * kLanes + 16 * v);
-        top_[v] = _mm512_max_ps(z, top_[v]);  // the second where the first is NaN
         sum_[v] = _mm512_add_ps(sum_[v], exponential_of(_mm512_sub_ps(z, max_[v])));
       }
     }
@@ -196,7 +194,7 @@ class Folding {
   TokenSums& sums_;
   const float* z_;
   std::size_t rows_, done_, pace_, due_;
-  __m512 max_[2], top_[2], sum_[2];
+  __m512 max_[2], sum_[2];
 };
 
 inline void keep_wanted(const WantedRows& wanted, std::size_t first, std::size_t rows, const float* tile) {
@@ -222,6 +220,9 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   const char* a = static_cast<const char*>(rows_panel);
   const char* b = static_cast<const char*>(lanes_panel);
   Folding folding(sums);
+  // The lanes' panel that comes next, a little of it at each step.
+  const char* next = b + 2 * block;
+  const std::size_t share = (2 * block / 64 * kRowUnit + rows * steps - 1) / (rows * steps);
   float* tile = tiles[0];
   for (std::size_t first = 0; first < rows; first += group) {
     const std::size_t here = rows - first < group ? rows - first : group;
@@ -235,6 +236,7 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
         for (std::size_t s = chunk; s < last; ++s) {
           one_step<kTerms>(a, b, first + r, s, block);
           folding.step();
+          for (std::size_t line = 0; line < share; ++line, next += 64) _mm_prefetch(next, _MM_HINT_T1);
         }
         store_sums(tile + r * kLanes, kLanes);
       }

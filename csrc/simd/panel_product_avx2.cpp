@@ -13,7 +13,7 @@ __attribute__((target("avx2,fma"))) inline void half_block(const float* a, const
   __m256 sum[kRows][2];
   for (std::size_t i = 0; i < kRows; ++i) {
     for (std::size_t j = 0; j < 2; ++j) {
-      sum[i][j] = add ? _mm256_loadu_ps(c + i * stride + 8 * j) : _mm256_setzero_ps();
+      sum[i][j] = _mm256_setzero_ps();
     }
   }
   for (std::size_t k = 0; k < depth; ++k) {
@@ -27,7 +27,10 @@ __attribute__((target("avx2,fma"))) inline void half_block(const float* a, const
     }
   }
   for (std::size_t i = 0; i < kRows; ++i) {
-    for (std::size_t j = 0; j < 2; ++j) _mm256_storeu_ps(c + i * stride + 8 * j, sum[i][j]);
+    for (std::size_t j = 0; j < 2; ++j) {
+      float* to = c + i * stride + 8 * j;
+      _mm256_storeu_ps(to, add ? _mm256_add_ps(_mm256_loadu_ps(to), sum[i][j]) : sum[i][j]);
+    }
   }
 }
 

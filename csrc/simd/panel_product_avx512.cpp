@@ -17,8 +17,8 @@ inline void product_block(const float* a, const float* b, std::size_t depth, flo
   __m512 sum[kRows][2];
 #pragma GCC unroll 12
   for (std::size_t i = 0; i < kRows; ++i) {
-    sum[i][0] = add ? _mm512_loadu_ps(c + i * stride) : _mm512_setzero_ps();
-    sum[i][1] = add ? _mm512_loadu_ps(c + i * stride + 16) : _mm512_setzero_ps();
+    sum[i][0] = _mm512_setzero_ps();
+    sum[i][1] = _mm512_setzero_ps();
   }
   for (std::size_t k = 0; k < depth; ++k) {
     const __m512 b0 = _mm512_loadu_ps(b + k * kLanes);
@@ -32,8 +32,10 @@ inline void product_block(const float* a, const float* b, std::size_t depth, flo
   }
 #pragma GCC unroll 12
   for (std::size_t i = 0; i < kRows; ++i) {
-    _mm512_storeu_ps(c + i * stride, sum[i][0]);
-    _mm512_storeu_ps(c + i * stride + 16, sum[i][1]);
+    for (std::size_t j = 0; j < 2; ++j) {
+      float* to = c + i * stride + 16 * j;
+      _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), sum[i][j]) : sum[i][j]);
+    }
   }
 }
 

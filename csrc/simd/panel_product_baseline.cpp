@@ -20,14 +20,14 @@ inline void product_block(const float* a, const float* b, std::size_t depth, flo
                           bool add) {
   for (std::size_t lane = 0; lane < kLanes; lane += kWidth) {
     Vector sum[kRows] = {};
-    if (add) {
-      for (std::size_t i = 0; i < kRows; ++i) sum[i] = load(c + i * stride + lane);
-    }
     for (std::size_t k = 0; k < depth; ++k) {
       const Vector row = load(b + k * kLanes + lane);
       for (std::size_t i = 0; i < kRows; ++i) sum[i] += row * a[k * kRows + i];
     }
-    for (std::size_t i = 0; i < kRows; ++i) __builtin_memcpy(c + i * stride + lane, &sum[i], sizeof sum[i]);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      if (add) sum[i] += load(c + i * stride + lane);
+      __builtin_memcpy(c + i * stride + lane, &sum[i], sizeof sum[i]);
+    }
   }
 }
 

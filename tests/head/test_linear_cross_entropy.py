@@ -110,6 +110,15 @@ def test_several_chunks_of_wide_tokens(dtype):
     check(200, 5000, 40, dtype, {"logit_scale": 0.05}, with_bias=True)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_wide_hidden_states(dtype):
+    """Sums over the width do not drift: the required 1e-5 (1e-4) bits hold at any width."""
+    x, weight, target, _, wide_x, wide_weight = inputs(40, 8192, 70, dtype, spread=0.02)
+    loss, *_ = head.forward(x, weight, target, bfloat16=dtype == "bfloat16")
+    expected, *_ = losses(wide_x @ wide_weight.T, target)
+    assert np.abs(loss - expected).max() <= LOSS_NATS[dtype]
+
+
 @given(
     st.integers(0, 70),
     st.integers(1, 70),
@@ -137,6 +146,7 @@ def test_lower_instruction_sets(unit):
         "    t.check(1100, 50, 130, dtype, {}, True)\n"
         "    t.test_given_logits(dtype, t.OPTIONS[3])\n"
         "    t.test_impossible_entries(dtype)\n"
+        "t.test_wide_hidden_states('float32')\n"
         "print(t.head.matrix_unit())"
     )
     done = subprocess.run(
