@@ -89,7 +89,7 @@ ENTRIES = {
         Entry(
             "lm",
             "skmfast.codes.language_model:LanguageModel",
-            "a language model of tokens, in windows: a llama2.c or GGUF file, or Hugging Face's folder or name",
+            "a language model of tokens, in windows: llama2.c or GGUF file, Hugging Face folder or name",
             "path",
             (),
         ),
