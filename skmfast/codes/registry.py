@@ -95,7 +95,7 @@ ENTRIES = {
         Entry(
             "lm",
             "skmfast.codes.language_model:LanguageModel",
-            "a language model of tokens, in windows: a llama2.c file, its tokenizer beside it; needs torch",
+            "a language model of tokens, in windows: llama2.c or GGUF file, Hugging Face folder or name",
             "path",
             (),
         ),
