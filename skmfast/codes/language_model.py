@@ -261,7 +261,7 @@ class LanguageModel:
             bos_token = tokenizer.bos
         if bos_token is None:
             raise ValueError("the tokenizer has no BOS token: give bos_token, a number")
-        entries = trunk.vocabulary_size if isinstance(trunk, Llama) else len(trunk.head)
+        entries = _vocabulary_size(trunk)
         if not 0 <= bos_token < entries:
             raise ValueError(f"bos_token: {bos_token} is not between 0 and {entries - 1}")
         self.bos_token = int(bos_token)
@@ -361,8 +361,9 @@ class LanguageModel:
             try:
                 found = self.tokenizer.encode(document)
                 # Tokenizers may have tokens, added later, that the model never had.
-                if found.max(initial=0) >= len(self.trunk.head):
-                    raise CorpusError(f"token {found.max()} is none of the model's {len(self.trunk.head):,}")
+                entries = _vocabulary_size(self.trunk)
+                if found.max(initial=0) >= entries:
+                    raise CorpusError(f"token {found.max()} is none of the model's {entries:,}")
                 tokens.append(found)
             except CorpusError as error:
                 if len(documents) == 1:
@@ -462,6 +463,10 @@ class LanguageModel:
             )
         found = bits.double().cpu().numpy()
         return np.split(found, np.cumsum([len(task.targets) for task in group])[:-1])
+
+
+def _vocabulary_size(trunk: Trunk | Llama) -> int:
+    return trunk.vocabulary_size if isinstance(trunk, Llama) else len(trunk.head)
 
 
 @contextlib.contextmanager

@@ -364,7 +364,7 @@ def test_names_are_fetched(folder, no_network, monkeypatch):
         LanguageModel("someone/else")
 
 
-@pytest.mark.parametrize(("module", "extra"), [("torch", "torch"), ("transformers", "lm")])
+@pytest.mark.parametrize(("module", "extra"), [("torch", "lm"), ("transformers", "lm")])
 def test_missing_libraries(folder, monkeypatch, module, extra):
     find = importlib.util.find_spec
     monkeypatch.setattr(
