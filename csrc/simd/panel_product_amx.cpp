@@ -163,21 +163,33 @@ class Folding {
 
   inline void finish() {
     fold(rows_);
-    const auto large = [&](std::size_t v) {  // or NaN
-      return _mm512_cmp_ps_mask(sum_[v], _mm512_set1_ps(kLargeSum), _CMP_NLE_UQ);
-    };
-    if ((large(0) | large(1)) != 0) {
-      softmax_kernels_avx512().add(z_, rows_, sums_);
-      return;
-    }
+    // Lanes, one token each, whose maximum is to move. Only those are taken again: what a token gets must
+    // not depend on the tokens beside it.
+    const unsigned large = large_of(sum_[0]) | large_of(sum_[1]) << 16;
+    if (large != 0) fold_with_new_max(large);
     for (std::size_t v = 0; v < 2; ++v) {
-      add_eight(sums_.exponential + 16 * v, _mm512_castps512_ps256(sum_[v]));
+      const __m512 sum = _mm512_maskz_mov_ps(static_cast<__mmask16>(~(large >> 16 * v)), sum_[v]);
+      add_eight(sums_.exponential + 16 * v, _mm512_castps512_ps256(sum));
       add_eight(sums_.exponential + 16 * v + 8,
-                _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum_[v]), 1)));
+                _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum), 1)));
     }
   }
 
  private:
+  static inline unsigned large_of(__m512 sum) {  // or NaN
+    return _mm512_cmp_ps_mask(sum, _mm512_set1_ps(kLargeSum), _CMP_NLE_UQ);
+  }
+
+  void fold_with_new_max(unsigned lanes) {
+    TokenSums all = sums_;
+    softmax_kernels_avx512().add(z_, rows_, all);
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const auto lane = static_cast<std::size_t>(__builtin_ctz(lanes));
+      sums_.max[lane] = all.max[lane];
+      sums_.exponential[lane] = all.exponential[lane];
+    }
+  }
+
   static inline void add_eight(double* to, __m256 part) {
     _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), _mm512_cvtps_pd(part)));
   }

@@ -296,8 +296,8 @@ def test_a_killed_run_goes_on(tmp_path, corpora_dir):
         pytest.skip(f"no {model}")
 
     class Free(LanguageModel):
-        def _bits(self, group):
-            return [0 * each for each in super()._bits(group)]
+        def _bits(self, group, threads):
+            return [0 * each for each in super()._bits(group, threads)]
 
     texts = ["Once upon a time", "there was a dog.", ""]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
