@@ -48,7 +48,7 @@ struct Restaurant::Line {
   TableCounts counts;
   SeatingLine seating{};
   BigBuffer<std::uint32_t> places;
-  std::vector<LineSizes> sizes;  // of each member's tables; then where they start, and the end
+  std::vector<LineSizes> sizes;  // of each part's tables; then where they start, and the end
 };
 
 Restaurant::Restaurant(double discount, double concentration, std::uint64_t key,
@@ -88,14 +88,28 @@ std::uint64_t Restaurant::epoch_length() const noexcept {
   return std::clamp(seated_ / 16 + 2 * tables_, kShortestEpoch, kLongestEpoch);
 }
 
+/// How much more memory to take where some must be moved: enough for the call if what is kept there grows
+/// with this power of the customers. Pages that are never used cost nothing.
+double Restaurant::growth(double exponent) const noexcept {
+  const auto last = static_cast<double>(first_ + labels_.size()), now = static_cast<double>(seated_);
+  return std::clamp(1.5 * std::pow(last / now, exponent), 2.0, 8.0);
+}
+
 /// Memory and sizes of the epoch that starts now.
 void Restaurant::begin_epoch() {
   const std::uint64_t length = epoch_length();
-  line_->counts.resize(tables_, seated_);
+  line_->counts.resize(tables_, seated_, growth(discount_));
+  parts_ = (tables_ + kTableGrain - 1) / kTableGrain;
+  if (line_->sizes.size() <= parts_) line_->sizes.resize(2 * parts_ + 1);
   for (auto* buffer : {&founders_, &recent_}) {  // recent_ last: what fails must leave it
     if (buffer->size() < length)
-      *buffer = BigBuffer<std::uint32_t>(2 * length);  // the next epochs are little longer
+      *buffer = BigBuffer<std::uint32_t>(static_cast<std::size_t>(growth(1) * static_cast<double>(length)));
   }
+  for (Tally& tally : tallies_) {
+    line_->counts.add_wraps(tally);
+    tally.forget_wraps();
+  }
+  next_sum_ = next_fill_ = 0;
   SeatingLine& seating = line_->seating;
   seating.key = key_;
   seating.start = seated_;
@@ -111,27 +125,29 @@ void Restaurant::begin_epoch() {
   start_ = seated_;
   end_ = seated_ + length;
   seats_ = labels_.data() + (start_ - first_);
+  seating.seats = seats_;
 }
 
-/// From each member's sizes to where its tables' blocks, runs and single customers start.
-void Restaurant::divide_places(std::size_t parts) {
-  for (Tally& tally : tallies_) tally.forget_wraps();
+/// From the sizes of each part's tables to where their blocks, runs and single customers start.
+void Restaurant::divide_places() {
   Line& line = *line_;
   LineSizes total;
-  for (std::size_t part = 0; part < parts; ++part) {
+  for (std::size_t part = 0; part < parts_; ++part) {
     const LineSizes own = line.sizes[part];
     line.sizes[part] = total;
     total.blocks += own.blocks;
     total.runs += own.runs;
     total.singles += own.singles;
   }
-  line.sizes[parts] = total;
-  for (std::size_t part = 0; part <= parts; ++part) {
+  line.sizes[parts_] = total;
+  for (std::size_t part = 0; part <= parts_; ++part) {
     line.sizes[part].runs += total.blocks;
     line.sizes[part].singles += total.blocks + total.runs;
   }
-  const std::size_t places = line.sizes[parts].singles;
-  if (line.places.size() < places) line.places = BigBuffer<std::uint32_t>(2 * places);
+  const std::size_t places = line.sizes[parts_].singles;
+  if (line.places.size() < places)
+    line.places =
+        BigBuffer<std::uint32_t>(static_cast<std::size_t>(growth(discount_) * static_cast<double>(places)));
   SeatingLine& seating = line.seating;
   seating.places = line.places.get();
   seating.num_blocks = total.blocks;
@@ -144,22 +160,23 @@ void Restaurant::divide_places(std::size_t parts) {
 void Restaurant::lay_out(const TeamMember& member) noexcept {
   Line& line = *line_;
   const unsigned block_shift = line.seating.block_shift, run_shift = line.seating.run_shift;
-  const std::size_t parts = part_count(frozen_, kTableGrain, static_cast<unsigned>(member.parts));
-  const bool works = member.part < parts;
-  const std::size_t first = works ? TeamMember::share(frozen_, member.part, parts) : 0;
-  const std::size_t last = works ? TeamMember::share(frozen_, member.part + 1, parts) : 0;
-  if (works)
-    line.sizes[member.part] = line.counts.add(kernels(), tallies_, first, last, block_shift, run_shift);
+  const auto first_table = [&](std::size_t part) {
+    return std::min<std::size_t>(part * kTableGrain, frozen_);
+  };
+  for (std::size_t part = next_sum_++; part < parts_; part = next_sum_++) {
+    line.sizes[part] = line.counts.add(kernels(), tallies_, first_table(part), first_table(part + 1),
+                                       block_shift, run_shift);
+  }
   member.sync([&] {
-    attempt([&] { divide_places(parts); });
+    attempt([&] { divide_places(); });
     goes_on_ = failure_ == 0;
     if (!goes_on_) end_ = start_;  // the epoch is to begin again
   });
-  if (goes_on_ && works) {
-    const LineSizes from = line.sizes[member.part], to = line.sizes[member.part + 1];
-    std::uint32_t* const places = line.places.get();
+  std::uint32_t* const places = line.places.get();
+  for (std::size_t part = goes_on_ ? next_fill_++ : parts_; part < parts_; part = next_fill_++) {
+    const LineSizes from = line.sizes[part], to = line.sizes[part + 1];
     const std::uint64_t end = run_shift != 0 ? to.singles : block_shift != 0 ? to.runs : to.blocks;
-    line.counts.fill(kernels(), first, last, block_shift, run_shift,
+    line.counts.fill(kernels(), first_table(part), first_table(part + 1), block_shift, run_shift,
                      {places + from.blocks, places + from.runs, places + from.singles, places + end});
   }
   member.sync();
@@ -181,9 +198,12 @@ std::size_t Restaurant::choose(std::uint64_t begin, std::uint64_t end, std::uint
   return count + plain.choose(line, last, end, choices + (last - begin), pending + count);
 }
 
-/// Where the label that a pending customer waits for may stand.
-std::uint32_t Restaurant::offset_of(std::uint32_t self) const noexcept {
-  return std::min(seats_[self] & kOffsetMask, self);
+/// Asks for the memory where the first labels of the chunk will stand, which this thread is likely to take.
+void Restaurant::fetch_seats(std::uint64_t chunk) const noexcept {
+  constexpr std::uint64_t kLabels = 256, kLine = 16;
+  if (chunk * kChunk + kLabels > step_end_) return;
+  const std::uint32_t* const seats = seats_ + (chunk * kChunk - start_);
+  for (std::uint64_t i = 0; i < kLabels; i += kLine) __builtin_prefetch(seats + i, 1);
 }
 
 /// Customers begin to end - 1. Those before the chunk may still be at work on another thread: what needs
@@ -194,7 +214,6 @@ bool Restaurant::seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t
   const std::size_t count = end - begin;
   std::uint32_t pending[kChunk + 16];
   std::size_t open = choose(begin, end, chunk, pending);
-  for (std::size_t i = 0; i < open; ++i) __builtin_prefetch(&seats_[offset_of(pending[i])]);
   tally.fetch(chunk, count);
   const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
   const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
@@ -204,12 +223,13 @@ bool Restaurant::seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t
   if (failure_ != 0) return false;
   attempt([&] {
     if (tables_ + count > kMaxTables) throw std::length_error("more tables than labels can number");
-    tally.reserve(tables_ + count, end_ - start_);
+    tally.reserve(tables_ + count, end_ - start_, growth(discount_));
   });
   if (failure_ != 0) return false;
   settle({pending, open});
   seated_.store(end, std::memory_order_release);
 
+  fetch_seats(next_chunk_.load(std::memory_order_relaxed));
   tally.add(chunk, count);
   if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (begin - first_));
   return true;
@@ -297,9 +317,9 @@ void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
   }
   const auto members = static_cast<unsigned>(part_count(labels.size(), kTeamGrain, threads));
   if (tallies_.size() < members) tallies_.resize(members);
-  line_->sizes.resize(std::max<std::size_t>(line_->sizes.size(), members + 1));
   failure_ = 0;
   seats_ = recent_.get();
+  line_->seating.seats = seats_;
   labels_ = labels;
   first_ = seated_;
   seat_all(TeamMember{0, 1, nullptr}, members > 1 ? kShared : kMaxCustomers);

@@ -14,11 +14,13 @@ namespace skm {
 
 class Tally {
  public:
-  /// Makes room for these tables, and for an epoch of so many customers. Throws std::bad_alloc.
-  void reserve(std::uint64_t tables, std::uint64_t customers) {
+  /// Makes room for these tables, and for an epoch of so many customers; more memory than that where it must
+  /// be moved. Throws std::bad_alloc.
+  void reserve(std::uint64_t tables, std::uint64_t customers, double growth = 2.0) {
     const std::size_t known = counters_.size(), most_wraps = customers / kWrap + 1;
     if (known < kShift + tables) {
-      BigBuffer<std::uint8_t> larger(kShift + 2 * tables + kHot);
+      BigBuffer<std::uint8_t> larger(kShift + kHot +
+                                     static_cast<std::size_t>(growth * static_cast<double>(tables)));
       std::copy_n(counters_.get(), known, larger.get());
       std::fill(larger.get() + known, larger.get() + larger.size(), std::uint8_t{0});
       counters_ = std::move(larger);

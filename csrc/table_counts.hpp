@@ -33,10 +33,11 @@ class TableCounts {
     }
   }
 
-  /// More tables, empty ones, that will seat so many customers together. Throws std::bad_alloc.
-  void resize(std::size_t tables, std::uint64_t customers) {
+  /// More tables, empty ones, that will seat so many customers together; more memory than that where it must
+  /// be moved. Throws std::bad_alloc.
+  void resize(std::size_t tables, std::uint64_t customers, double growth = 2.0) {
     if (low_.size() < tables) {
-      BigBuffer<std::uint32_t> larger(2 * tables);
+      BigBuffer<std::uint32_t> larger(static_cast<std::size_t>(growth * static_cast<double>(tables)));
       std::copy_n(low_.get(), size_, larger.get());
       low_ = std::move(larger);
     }
@@ -45,11 +46,18 @@ class TableCounts {
     size_ = tables;
   }
 
-  /// Adds what the tallies counted at tables first to last - 1, but leaves their wraps to be forgotten, and
-  /// says how much of the line those tables take.
+  /// Adds what the tally's wraps stand for.
+  void add_wraps(const Tally& tally) noexcept {
+    for (const std::uint32_t k : tally.wraps()) {
+      low_[k] += Tally::kWrap;
+      if (!high_.empty()) high_[k] += low_[k] < Tally::kWrap;
+    }
+  }
+
+  /// Adds what else the tallies counted at tables first to last - 1, and says how much of the line those
+  /// take.
   LineSizes add(const RestaurantKernels& kernels, std::span<Tally> tallies, std::size_t first,
                 std::size_t last, unsigned block_shift, unsigned run_shift) noexcept {
-    add_wraps(tallies, first, last);
     LineSizes sizes;
     std::array<std::uint32_t, kBatch> rest;
     for (std::size_t k = first; k < last; k += kBatch) {
@@ -88,16 +96,6 @@ class TableCounts {
 
  private:
   static constexpr std::size_t kBatch = 2048;  // tables whose counts stay in the first-level cache
-
-  void add_wraps(std::span<Tally> tallies, std::size_t first, std::size_t last) noexcept {
-    for (const Tally& tally : tallies) {
-      for (const std::uint32_t k : tally.wraps()) {
-        if (k < first || k >= last) continue;
-        low_[k] += Tally::kWrap;
-        if (!high_.empty()) high_[k] += low_[k] < Tally::kWrap;
-      }
-    }
-  }
 
   /// Counts of tables k to k + num - 1 less their whole blocks, which go to use(table, blocks) instead.
   /// Returns all blocks.

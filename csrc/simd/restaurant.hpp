@@ -23,6 +23,7 @@ namespace skm {
 /// piece a fraction from `joins` opens a new table, and so does all beyond t.
 struct SeatingLine {
   const std::uint32_t* places;  ///< labels of the blocks, then the runs, then the single customers
+  const std::uint32_t* seats;   ///< of the epoch's customers: memory that will be wanted for those pending
   std::uint64_t key;
   std::uint64_t start;  ///< n, at least 1
   std::uint64_t block_end;

@@ -123,6 +123,8 @@ struct Line {
 
 struct Choices {
   __m512i found;     // pending, or a place
+  __m512i since;     // offset of whom a recent lane refers to
+  __mmask16 recent;  // refer to customers of the epoch before these
   __mmask16 unsure;  // depend on bits beyond the first 32, or may have to be drawn again
 };
 
@@ -130,14 +132,16 @@ struct Choices {
 inline Choices choices_at(const Line& line, __m512i i, __m512i f, __m512i last) {
   const __mmask16 founder = _mm512_cmpge_epu32_mask(i, line.founders);
   const __mmask16 coin = _mm512_mask_cmpgt_epu32_mask(founder, f, line.joins);
-  const __mmask16 open = coin | _mm512_cmpge_epu32_mask(i, line.start);
+  const __mmask16 recent = _mm512_cmpge_epu32_mask(i, line.start);
+  const auto open = static_cast<__mmask16>(coin | recent);
   const __mmask16 near =
       _mm512_mask_cmplt_epu32_mask(founder, _mm512_sub_epi32(f, line.near_joins), line.span);
   const __mmask16 unsure =
       near | _mm512_cmpge_epu32_mask(f, line.near_end) | _mm512_cmpge_epu32_mask(i, last);
   const __m512i since = _mm512_min_epu32(_mm512_sub_epi32(i, line.start), Line::set(kOffsetMask));
   const __m512i mark = _mm512_mask_mov_epi32(Line::set(kPending), coin, Line::set(kPending | kCoin));
-  return {_mm512_mask_or_epi32(line.place(i), open, since, mark), unsure};
+  return {_mm512_mask_or_epi32(line.place(i), open, since, mark), since,
+          _mm512_mask_cmplt_epu32_mask(recent, i, last), unsure};
 }
 
 /// Lanes of customers 4 j, 4 j + 1 and 4 j + 2, 4 j + 3 for j = 0 to 7, put in order.
@@ -194,7 +198,8 @@ class PlaceFinder {
 
   void fetch() {
     for (std::size_t i = 0; i < num_cold_; ++i) __builtin_prefetch(line_.places + cold_[i]);
-    num_cold_ = 0;
+    for (std::size_t i = 0; i < num_recent_; ++i) __builtin_prefetch(seating_.seats + recent_[i]);
+    num_cold_ = num_recent_ = 0;
   }
 
  private:
@@ -216,6 +221,8 @@ class PlaceFinder {
       const __mmask16 far = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(found, line_.near), line_.far);
       _mm512_storeu_si512(cold_ + num_cold_, _mm512_maskz_compress_epi32(far, found));
       num_cold_ += static_cast<std::size_t>(__builtin_popcount(far));
+      _mm512_storeu_si512(recent_ + num_recent_, _mm512_maskz_compress_epi32(made[g].recent, made[g].since));
+      num_recent_ += static_cast<std::size_t>(__builtin_popcount(made[g].recent));
     }
     _mm512_storeu_si512(choices_, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
     _mm512_storeu_si512(choices_ + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
@@ -233,8 +240,8 @@ class PlaceFinder {
   __m512i index_, span_, last_;
   std::uint64_t t_;
   std::uint32_t* choices_;
-  std::uint32_t cold_[kBatch + 16];
-  std::size_t num_cold_ = 0;
+  std::uint32_t cold_[kBatch + 16], recent_[kBatch + 16];
+  std::size_t num_cold_ = 0, num_recent_ = 0;
 };
 
 /// Places of customers begin to end - 1, or their pending choices.
@@ -243,6 +250,8 @@ void find_places(const SeatingLine& seating, const Line& line, const RoundKeys& 
   PlaceFinder finder(seating, line, keys, begin, choices);
   std::uint64_t t = begin;
   for (; t + kBatch <= end; t += kBatch) {
+    const std::uint64_t ahead = t + 2 * kBatch <= end ? kBatch : 0;
+    for (std::uint64_t i = 0; i < ahead; i += 16) __builtin_prefetch(choices + (t - begin) + ahead + i, 1);
     for (std::uint64_t i = 0; i < kBatch; i += 32 * kChains) finder.next<kChains>();
     finder.fetch();
   }

@@ -67,6 +67,10 @@ inline LineCursors fill_plainly(const std::uint32_t* counts, std::size_t num, st
 /// settled are not read, but one's own: other threads may be writing them.
 inline std::size_t join_plainly(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* pending,
                                 std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t offset = epoch.seats[pending[i]] & kOffsetMask;
+    __builtin_prefetch(epoch.seats + (offset < settled ? offset : pending[i]));
+  }
   std::size_t left = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t self = pending[i];

@@ -50,6 +50,7 @@ void kernels_agree(std::uint64_t others, double concentration, double discount) 
   line.joins = units(1.0 - discount);
   const std::uint64_t begin = (line.start + 3) / 4 * 4, count = 4096;
   std::vector<std::uint32_t> right(count), found(count), right_pending(count + 16), pending(count + 16);
+  line.seats = found.data();
   const std::size_t open =
       restaurant_kernels_baseline().choose(line, begin, begin + count, right.data(), right_pending.data());
   for (const RestaurantKernels* kernel : kernels_here()) {
@@ -151,6 +152,10 @@ void lines_agree(unsigned block_shift, unsigned run_shift, std::uint64_t largest
       CHECK(sum == right[k]);
     }
     seated.resize(kTables, customers + 2 * labels.size());
+    for (Tally& tally : tallies) {
+      seated.add_wraps(tally);
+      tally.forget_wraps();
+    }
     const LineSizes low = seated.add(*kernel, tallies, 0, kMiddle, block_shift, run_shift);
     const LineSizes high = seated.add(*kernel, tallies, kMiddle, kTables, block_shift, run_shift);
     for (std::size_t k = 0; k < kTables; ++k)

@@ -61,12 +61,13 @@ class Restaurant {
   std::uint64_t epoch_length() const noexcept;
   void begin_epoch();
   void lay_out(const TeamMember& member) noexcept;
-  void divide_places(std::size_t parts);
+  void divide_places();
+  double growth(double exponent) const noexcept;
 
   // Customers. Those of an epoch are named by their offset from its start.
   std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                      std::uint32_t* pending) const noexcept;
-  std::uint32_t offset_of(std::uint32_t self) const noexcept;
+  void fetch_seats(std::uint64_t chunk) const noexcept;
   bool seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
   void settle(std::span<const std::uint32_t> pending) noexcept;
 
@@ -91,11 +92,13 @@ class Restaurant {
   // The present call: its labels, and the first of its customers.
   std::span<std::uint32_t> labels_;
   std::uint64_t first_ = 0;
+  // Tables are added up and laid out in parts that whoever has time takes in turn.
+  std::size_t parts_ = 0;
   // The present step, within an epoch: which customers, in chunks that whoever has time takes in turn.
   std::uint64_t step_begin_ = 0, step_end_ = 0;
   bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
-  alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0;
+  alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0, next_sum_ = 0, next_fill_ = 0;
   // All before have their labels. Who seats the chunk that begins here, and nobody else, may open tables.
   alignas(64) std::atomic<std::uint64_t> seated_ = 0;
   std::uint64_t tables_ = 0;
