@@ -60,6 +60,12 @@ ENTRIES = {
             "order",
             ("order=0", "order=1", "order=2", "order=3"),
         ),
+        Entry(
+            "two-part",
+            "skmfast.codes.two_part:TwoPart",
+            "the best context tree of at most MODEL_BITS bits, then the text given its counts",
+            "model_bits",
+        ),
         Entry("uniform", "skmfast.codes.uniform:Uniform", "eight bits a byte"),
         Entry("zlib", "skmfast.codes.external:Zlib", "zlib's deflate, zlib format", "level", ("9",)),
         Entry("gzip", "skmfast.codes.external:Gzip", "zlib's deflate, gzip format", "level", ()),
