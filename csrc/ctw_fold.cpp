@@ -2,7 +2,9 @@
 #include "ctw_fold.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace skm {
 namespace {
@@ -14,10 +16,9 @@ void set_bit(std::uint64_t* words, int v) noexcept { words[v >> 6] |= std::uint6
 
 // Binary nodes above their descendants.
 template <typename Visit>
-void for_each_used(const CtwNode& node, Visit visit) noexcept {
+void for_each_used(const std::uint64_t* used, Visit visit) noexcept {
   for (int w = 0; w < 4; ++w) {
-    for (std::uint64_t word = node.used[w]; word != 0; word &= word - 1)
-      visit(64 * w + __builtin_ctzll(word));
+    for (std::uint64_t word = used[w]; word != 0; word &= word - 1) visit(64 * w + __builtin_ctzll(word));
   }
 }
 
@@ -90,6 +91,28 @@ void absorb_symbol(CtwNode& node, int symbol, std::uint64_t count, double messag
   });
 }
 
+// What a context tells the one above it at one binary node: ln P_w, and the zeros and ones seen.
+struct BinaryMessage {
+  double product;
+  std::uint64_t seen[2];
+};
+
+// Takes in the messages of a context with several symbols; next_message(v) is called in ascending order.
+template <typename NextMessage>
+void absorb_trie(CtwNode& parent, const std::uint64_t* used, NextMessage next_message) noexcept {
+  parent.empty = false;
+  expand(parent);
+  for_each_used(used, [&](int v) {
+    const BinaryMessage message = next_message(v);
+    const bool known = bit_of(parent.used, v);
+    parent.product[v] = (known ? parent.product[v] : 0.0) + message.product;
+    for (int bit = 0; bit < 2; ++bit) {
+      parent.seen[v][bit] = (known ? parent.seen[v][bit] : 0) + message.seen[bit];
+    }
+  });
+  for (int w = 0; w < 4; ++w) parent.used[w] |= used[w];
+}
+
 }  // namespace
 
 BetaEstimator::BetaEstimator(double c)
@@ -148,7 +171,7 @@ double CtwFold::weighted(const Node& node, int v, int depth) const noexcept {
 }
 
 void CtwFold::weighted_all(const Node& node, int depth, double* message) const noexcept {
-  for_each_used(node, [&](int v) {
+  for_each_used(node.used, [&](int v) {
     // Below a one-sided binary node another one has the same history, and so the same message.
     const bool repeated = v > 1 && one_sided(node, v) && one_sided(node, v >> 1);
     message[v] = repeated ? message[v >> 1] : weighted(node, v, depth);
@@ -162,16 +185,53 @@ void CtwFold::absorb(Node& parent, const Node& child) const noexcept {
   }
   double message[256];
   weighted_all(child, depth, message);
-  parent.empty = false;
-  expand(parent);
-  for_each_used(child, [&](int v) {
-    const bool known = bit_of(parent.used, v);
-    parent.product[v] = (known ? parent.product[v] : 0.0) + message[v];
-    for (int bit = 0; bit < 2; ++bit) {
-      parent.seen[v][bit] = (known ? parent.seen[v][bit] : 0) + child.seen[v][bit];
-    }
+  absorb_trie(parent, child.used,
+              [&](int v) { return BinaryMessage{message[v], {child.seen[v][0], child.seen[v][1]}}; });
+}
+
+int CtwFold::slot_count(const Node& node) const noexcept {
+  if (node.symbol >= 0) return 1;
+  int count = 0;
+  for (const std::uint64_t word : node.used) count += std::popcount(word);
+  return count;
+}
+
+void CtwFold::write_messages(const Node& child, int depth, std::uint8_t* out) const noexcept {
+  if (child.symbol >= 0) {
+    const double message = weighted(child, 1, depth + 1);
+    std::memcpy(out, &message, 8);
+    std::memcpy(out + 8, &child.seen[1][0], 8);
+    return;
+  }
+  double message[256];
+  weighted_all(child, depth + 1, message);
+  std::memcpy(out, child.used, sizeof child.used);
+  out += sizeof child.used;
+  for_each_used(child.used, [&](int v) {
+    const BinaryMessage binary{message[v], {child.seen[v][0], child.seen[v][1]}};
+    std::memcpy(out, &binary, sizeof binary);
+    out += sizeof binary;
   });
-  for (int w = 0; w < 4; ++w) parent.used[w] |= child.used[w];
+}
+
+void CtwFold::absorb_messages(Node& parent, int slots, int symbol,
+                              const std::uint8_t* messages) const noexcept {
+  if (slots == 1) {
+    double message;
+    std::uint64_t count;
+    std::memcpy(&message, messages, 8);
+    std::memcpy(&count, messages + 8, 8);
+    return absorb_symbol(parent, symbol, count, message);
+  }
+  std::uint64_t used[4];
+  std::memcpy(used, messages, sizeof used);
+  const std::uint8_t* next = messages + sizeof used;
+  absorb_trie(parent, used, [&](int) {
+    BinaryMessage binary;
+    std::memcpy(&binary, next, sizeof binary);
+    next += sizeof binary;
+    return binary;
+  });
 }
 
 void CtwFold::absorb_leaf(Node& parent, int symbol, std::uint64_t count) const noexcept {
@@ -190,7 +250,7 @@ double CtwFold::root_bits(const Node& node) const noexcept {
   double message[256];
   weighted_all(node, 0, message);
   double sum = 0.0;
-  for_each_used(node, [&](int v) { sum += message[v]; });
+  for_each_used(node.used, [&](int v) { sum += message[v]; });
   return -bits_per_nat * sum;
 }
 

@@ -1,6 +1,7 @@
 // Context-tree weighting as a fold of sorted contexts: what a context keeps, and how it meets its extensions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "simd/fold_stack.hpp"
@@ -58,6 +59,15 @@ class CtwFold {
   void absorb_leaf(Node& parent, int symbol, std::uint64_t count = 1) const noexcept;
   void feed(FoldStack<Node>& stack, const std::uint8_t* text, const std::uint64_t* items,
             const std::int8_t* shared, std::uint32_t count) const noexcept;
+  /// Binary nodes that were visited; 1 where a single symbol stands for its eight.
+  int slot_count(const Node& node) const noexcept;
+  /// Size of the messages of a context to the one above it, kept as bytes. One slot: ln P_w, times seen.
+  /// More: the set of visited binary nodes (32 bytes), then of each ln P_w, zeros and ones.
+  static constexpr std::size_t message_bytes(int slots) noexcept { return slots == 1 ? 16 : 32 + 24 * slots; }
+  /// Writes the messages of `child` to a context of length `depth` above it.
+  void write_messages(const Node& child, int depth, std::uint8_t* out) const noexcept;
+  /// absorb, with messages that were written for a context of the parent's length: the same bits.
+  void absorb_messages(Node& parent, int slots, int symbol, const std::uint8_t* messages) const noexcept;
   /// Code length of everything below the topmost node.
   double root_bits(const Node& node) const noexcept;
 

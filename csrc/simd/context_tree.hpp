@@ -1,6 +1,7 @@
 // Instruction-set dependent parts of the context-tree code: folding sorted contexts into messages.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "fold_stack.hpp"
@@ -43,6 +44,12 @@ struct alignas(64) ContextNode {
 
 using ContextFold = FoldStack<ContextNode>;
 
+/// Messages of a context to the one above it, kept as bytes. With one slot (a single symbol was seen):
+/// exponent and lanes. With more: the set of symbols (32 bytes), then all exponents, then all lanes, in order
+/// of slots.
+inline constexpr std::size_t message_set_bytes = 32;
+inline constexpr std::size_t message_slot_bytes = sizeof(std::int64_t) + sizeof(float) * tree_states;
+
 struct ContextTreeKernels {
   /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with
   /// the position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
@@ -52,6 +59,14 @@ struct ContextTreeKernels {
   void (*absorb)(ContextNode& parent, const ContextNode& child, const TreeModelView& model) noexcept;
   /// Multiplies in a symbol seen once below `parent`.
   void (*absorb_leaf)(ContextNode& parent, int symbol, const TreeModelView& model) noexcept;
+  /// Slots of a node that is not empty, 1 ... 255.
+  int (*slot_count)(const ContextNode& node) noexcept;
+  /// Writes the messages of `child` to a context of length `depth` above it.
+  void (*write_messages)(const ContextNode& child, int depth, const TreeModelView& model,
+                         std::uint8_t* out) noexcept;
+  /// absorb, with messages that were written for a context of the parent's length: the same bits. `symbol` is
+  /// the one seen where there is one slot.
+  void (*absorb_messages)(ContextNode& parent, int slots, int symbol, const std::uint8_t* messages) noexcept;
   /// Bits of everything below the topmost node, given the prior of the state at the root.
   double (*root_bits)(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept;
 };

@@ -236,6 +236,44 @@ inline Message ascend(Message below, const TreeModelView& model, int from, int t
   return {sum * scale, below.exponent + exponent};
 }
 
+// Multiplies the messages of a child with several symbols into a parent that is not empty; message(v) is that
+// of the child's slot v.
+template <typename MessageAt>
+inline void multiply_trie(ContextNode& parent, const std::uint64_t* child_used,
+                          const std::uint64_t* child_branch, MessageAt message_at) noexcept {
+  std::uint64_t used[8];
+  std::uint64_t branch[4];
+  for (int w = 0; w < 8; ++w) used[w] = parent.used[w] | child_used[w];
+  find_branches(used, branch);
+  // What changes: the child's binary nodes, and the other side of runs that it cuts.
+  Slots changed = slots_of(used, branch);
+  for (int w = 0; w < 4; ++w) {
+    const int half = 32 * (w & 1);
+    const std::uint64_t cut = unpack_even((branch[w >> 1] & ~parent.branch[w >> 1]) >> half);
+    changed.words[w] &= child_used[w] | cut | cut << 1;
+  }
+  // Descending, so that the slot of a run is read before it is changed: it stands above those derived from
+  // it.
+  for_each_descending(changed, [&](int v) {
+    const bool branches = bit_of(branch, v);
+    if (bit_of(parent.used, v)) {
+      const int slot = slot_of(parent.branch, v);
+      const bool turn = branches && !bit_of(parent.branch, v);
+      if (turn || slot != v) copy_slot(parent, v, slot, !turn || bit_of(parent.used, 2 * v + 1));
+      if (!bit_of(child_used, v)) return;
+    }
+    Message message = message_at(slot_of(child_branch, v));
+    if (branches && !bit_of(child_branch, v)) message = turned(message, bit_of(child_used, 2 * v + 1));
+    if (bit_of(parent.used, v)) {
+      multiply(parent, v, message);
+    } else {
+      set(parent, v, message);
+    }
+  });
+  __builtin_memcpy(parent.used, used, sizeof used);
+  __builtin_memcpy(parent.branch, branch, sizeof branch);
+}
+
 void absorb(ContextNode& parent, const ContextNode& child, const TreeModelView& model) noexcept {
   make_room(parent);
   if (child.symbol >= 0) {
@@ -255,42 +293,92 @@ void absorb(ContextNode& parent, const ContextNode& child, const TreeModelView& 
   Message messages[256];
   for_each_ascending(
       child_slots, [&](int v) { messages[v] = ascend(gather(child, v), model, parent.depth, child.depth); });
-  std::uint64_t used[8];
-  std::uint64_t branch[4];
-  for (int w = 0; w < 8; ++w) used[w] = parent.used[w] | child.used[w];
-  find_branches(used, branch);
-  // What changes: the child's binary nodes, and the other side of runs that it cuts.
-  Slots changed = slots_of(used, branch);
-  for (int w = 0; w < 4; ++w) {
-    const int half = 32 * (w & 1);
-    const std::uint64_t cut = unpack_even((branch[w >> 1] & ~parent.branch[w >> 1]) >> half);
-    changed.words[w] &= child.used[w] | cut | cut << 1;
-  }
-  // Descending, so that the slot of a run is read before it is changed: it stands above those derived from
-  // it.
-  for_each_descending(changed, [&](int v) {
-    const bool branches = bit_of(branch, v);
-    if (bit_of(parent.used, v)) {
-      const int slot = slot_of(parent.branch, v);
-      const bool turn = branches && !bit_of(parent.branch, v);
-      if (turn || slot != v) copy_slot(parent, v, slot, !turn || bit_of(parent.used, 2 * v + 1));
-      if (!bit_of(child.used, v)) return;
-    }
-    Message message = messages[slot_of(child.branch, v)];
-    if (branches && !bit_of(child.branch, v)) message = turned(message, bit_of(child.used, 2 * v + 1));
-    if (bit_of(parent.used, v)) {
-      multiply(parent, v, message);
-    } else {
-      set(parent, v, message);
-    }
-  });
-  __builtin_memcpy(parent.used, used, sizeof used);
-  __builtin_memcpy(parent.branch, branch, sizeof branch);
+  multiply_trie(parent, child.used, child.branch, [&](int v) { return messages[v]; });
 }
 
 void absorb_leaf(ContextNode& parent, int symbol, const TreeModelView& model) noexcept {
   make_room(parent);
   absorb_symbol(parent, symbol, {load(model.leaf + tree_states * parent.depth), 0});
+}
+
+// ---- messages that are kept ----------------------------------------------------------------------
+
+int slot_count(const ContextNode& node) noexcept {
+  if (node.symbol >= 0) return 1;
+  const Slots slots = slots_of(node.used, node.branch);
+  int count = 0;
+  for (const std::uint64_t word : slots.words) count += __builtin_popcountll(word);
+  return count;
+}
+
+inline void write_message(const Message& message, std::uint8_t* exponent, std::uint8_t* lanes) noexcept {
+  __builtin_memcpy(exponent, &message.exponent, sizeof message.exponent);
+  __builtin_memcpy(lanes, &message.lanes, sizeof message.lanes);
+}
+
+inline Message read_message(const std::uint8_t* exponent, const std::uint8_t* lanes) noexcept {
+  Message message;
+  __builtin_memcpy(&message.exponent, exponent, sizeof message.exponent);
+  __builtin_memcpy(&message.lanes, lanes, sizeof message.lanes);
+  return message;
+}
+
+void write_messages(const ContextNode& child, int depth, const TreeModelView& model,
+                    std::uint8_t* out) noexcept {
+  if (child.symbol >= 0) {
+    return write_message(ascend(gather(child, 1), model, depth, child.depth), out, out + 8);
+  }
+  __builtin_memcpy(out, child.used + 4, message_set_bytes);
+  std::uint8_t* exponents = out + message_set_bytes;
+  std::uint8_t* lanes = exponents + 8 * slot_count(child);
+  for_each_ascending(slots_of(child.used, child.branch), [&](int v) {
+    write_message(ascend(gather(child, v), model, depth, child.depth), exponents, lanes);
+    exponents += 8;
+    lanes += sizeof(Lanes);
+  });
+}
+
+// Binary nodes on the paths of the symbols in used[4 ... 7].
+inline void mark_paths(std::uint64_t* used) noexcept {
+  const auto parents = [](std::uint64_t word) { return pack_even(word | word >> 1); };
+  used[2] = parents(used[4]) | parents(used[5]) << 32;
+  used[3] = parents(used[6]) | parents(used[7]) << 32;
+  used[1] = parents(used[2]) | parents(used[3]) << 32;
+  std::uint64_t low = parents(used[1]) << 32;
+  for (int level = 0; level < 5; ++level) low |= parents(low);
+  used[0] = low & ~std::uint64_t{1};
+}
+
+void absorb_messages(ContextNode& parent, int slots, int symbol, const std::uint8_t* messages) noexcept {
+  make_room(parent);
+  if (slots == 1) return absorb_symbol(parent, symbol, read_message(messages, messages + 8));
+  std::uint64_t used[8];
+  std::uint64_t branch[4];
+  __builtin_memcpy(used + 4, messages, message_set_bytes);
+  mark_paths(used);
+  find_branches(used, branch);
+  const Slots child_slots = slots_of(used, branch);
+  const std::uint8_t* exponents = messages + message_set_bytes;
+  const std::uint8_t* lanes = exponents + 8 * slots;
+  parent.symbol = -1;
+  if (parent.empty) {
+    parent.empty = false;
+    __builtin_memcpy(parent.used, used, sizeof used);
+    __builtin_memcpy(parent.branch, branch, sizeof branch);
+    for_each_ascending(child_slots, [&](int v) {
+      set(parent, v, read_message(exponents, lanes));
+      exponents += 8;
+      lanes += sizeof(Lanes);
+    });
+    return;
+  }
+  int before[4] = {};  // slots in the words before
+  for (int w = 1; w < 4; ++w) before[w] = before[w - 1] + __builtin_popcountll(child_slots.words[w - 1]);
+  multiply_trie(parent, used, branch, [&](int v) {
+    const std::uint64_t below = child_slots.words[v >> 6] & ((std::uint64_t{1} << (v & 63)) - 1);
+    const int rank = before[v >> 6] + __builtin_popcountll(below);
+    return read_message(exponents + 8 * rank, lanes + sizeof(Lanes) * rank);
+  });
 }
 
 struct MarkovWeighting {
@@ -307,7 +395,8 @@ struct MarkovWeighting {
 
 void feed(ContextFold& fold, const TreeModelView& model, const std::uint8_t* text, const std::uint64_t* items,
           const std::int8_t* shared, std::uint32_t count) noexcept {
-  feed_sorted(fold, MarkovWeighting{model}, text, items, shared, count);
+  const MarkovWeighting weighting{model};
+  feed_sorted(fold, weighting, text, items, shared, count);
 }
 
 double root_bits(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept {
@@ -322,4 +411,5 @@ double root_bits(const ContextNode& node, const TreeModelView& model, const doub
   return bits;
 }
 
-constexpr ContextTreeKernels context_tree_kernels{feed, absorb, absorb_leaf, root_bits};
+constexpr ContextTreeKernels context_tree_kernels{feed,           absorb,          absorb_leaf, slot_count,
+                                                  write_messages, absorb_messages, root_bits};

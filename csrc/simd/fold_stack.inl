@@ -9,7 +9,7 @@ inline Node& node_at(FoldStack<Node>& stack, int level) noexcept {
 
 // Closes the open nodes deeper than `depth`; the last one stays open where nothing lies above it.
 template <typename Weighting, typename Node>
-inline void close_to(FoldStack<Node>& stack, const Weighting& weighting, int depth) noexcept {
+inline void close_to(FoldStack<Node>& stack, Weighting& weighting, int depth) {
   while (node_at(stack, stack.top).depth > depth) {
     const int above = stack.top > 0 ? node_at(stack, stack.top - 1).depth : -1;
     const int parent_depth = depth > above ? depth : above;
@@ -27,8 +27,8 @@ inline void close_to(FoldStack<Node>& stack, const Weighting& weighting, int dep
 
 // Takes in `count` positions in context order; see ContextTreeKernels::feed for `shared`.
 template <typename Weighting, typename Node>
-inline void feed_sorted(FoldStack<Node>& stack, const Weighting& weighting, const std::uint8_t* text,
-                        const std::uint64_t* items, const std::int8_t* shared, std::uint32_t count) noexcept {
+inline void feed_sorted(FoldStack<Node>& stack, Weighting& weighting, const std::uint8_t* text,
+                        const std::uint64_t* items, const std::int8_t* shared, std::uint32_t count) {
   for (std::uint32_t i = 0; i < count; ++i) {
     if (i + 8 < count) __builtin_prefetch(text + static_cast<std::uint32_t>(items[i + 8]));
     const std::uint8_t symbol = text[static_cast<std::uint32_t>(items[i])];

@@ -52,6 +52,14 @@ def codelength(
             "--per-document", help="Code each document alone. Without, a file is coded as one corpus."
         ),
     ] = False,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Measure what the files add to a reference: bits given these files or folders, read as the"
+            " others are. Repeat the option for several. For context-tree and kt.",
+            metavar="REFERENCE",
+        ),
+    ] = None,
     field: Annotated[str, typer.Option(help="Field of JSON Lines records that holds the text.")] = "text",
     column: Annotated[str, typer.Option(help="Column of Parquet files that holds the text.")] = "text",
     format: Annotated[
@@ -91,6 +99,8 @@ def codelength(
         }
         settings["max_document_bytes"] = settings["memory"]
         check_format(format)
+        if given:
+            chosen = _given(chosen, given, settings)
     if out is not None and not os.access(out.parent, os.W_OK):
         fail(f"--out {out}: the folder does not exist or cannot be written to")
 
@@ -114,6 +124,25 @@ def codelength(
         _leave(interrupted, len(rows), out)
     if not all(row.ok for row in rows):
         raise typer.Exit(FAILED)
+
+
+def _given(code: Code, paths: list[str], settings: dict[str, Any]) -> Code:
+    """The code given the documents of ``paths``."""
+    from skmfast.codes.reference import ConditionalCode
+    from skmfast.corpora import Document, expand
+
+    if not isinstance(code, ConditionalCode):
+        raise ValueError(f"--given: {code.name} has no lengths given a reference; context-tree and kt do")
+    reading = {name: settings[name] for name in ("field", "column", "format", "max_document_bytes")}
+    reference = []
+    for source in expand(paths):
+        for item in source.documents(**reading):
+            if not isinstance(item, Document):
+                raise ValueError(f"--given: {item.source}: {item.reason}")
+            reference.append(item.data)
+    if not any(map(len, reference)):
+        raise ValueError(f"--given: {', '.join(paths)}: empty, 0 bytes in {len(reference):,} documents")
+    return code.given(reference, threads=settings["threads"], memory=settings["memory"])
 
 
 def _same_file(path: str | None, out: Path) -> bool:

@@ -60,3 +60,29 @@ class CtwModel:
         job: Job,
         out: npt.NDArray[np.float64],
     ) -> None: ...
+
+class ReferenceTree:
+    def __init__(
+        self,
+        model: TreeModel | CtwModel,
+        text: npt.NDArray[np.uint8],
+        segments: npt.NDArray[np.uint64],
+        threads: int,
+        memory: int,
+        job: Job,
+    ) -> None: ...
+    @property
+    def bits(self) -> float: ...
+    @property
+    def memory(self) -> int: ...
+    def joint_bits(
+        self, text: npt.NDArray[np.uint8], segments: npt.NDArray[np.uint64], job: Job
+    ) -> float: ...
+    def joint_bits_each(
+        self,
+        text: npt.NDArray[np.uint8],
+        segments: npt.NDArray[np.uint64],
+        threads: int,
+        job: Job,
+        out: npt.NDArray[np.float64],
+    ) -> None: ...

@@ -7,6 +7,7 @@ Check, allocate, one call without the GIL, return.
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
 from libcpp.vector cimport vector
 
 import numpy as np
@@ -63,6 +64,18 @@ cdef extern from "skm/ctw.hpp" namespace "skm" nogil:
                     const ContextTreeOptions&) except +
     void ctw_bits_each(const CtwParameters&, const uint8_t*, const Segment*, size_t,
                        const ContextTreeOptions&, double*) except +
+
+cdef extern from "skm/context_reference.hpp" namespace "skm" nogil:
+    cdef cppclass ContextReference:
+        double bits()
+        uint64_t memory()
+        double joint_bits(const uint8_t*, const Segment*, size_t, const ContextTreeOptions&) except +
+        void joint_bits_each(const uint8_t*, const Segment*, size_t, const ContextTreeOptions&,
+                             double*) except +
+    unique_ptr[ContextReference] make_context_reference(
+        const CTreeModel&, const uint8_t*, const Segment*, size_t, const ContextTreeOptions&) except +
+    unique_ptr[ContextReference] make_ctw_reference(
+        const CtwParameters&, const uint8_t*, const Segment*, size_t, const ContextTreeOptions&) except +
 
 cdef extern from "<span>" namespace "std" nogil:
     cdef cppclass bytes_view "std::span<const std::uint8_t>":
@@ -241,6 +254,64 @@ cdef class CtwModel:
         with nogil:
             ctw_bits_each(self.parameters, &text[0], <const Segment*>&segments[0, 0], segments.shape[0],
                           options, &out[0])
+
+
+cdef class ReferenceTree:
+    """Tree of the segments of ``text`` under ``model``, kept in memory; MemoryError where it exceeds it."""
+
+    cdef unique_ptr[ContextReference] tree
+    cdef object model
+    cdef const uint8_t[::1] text
+
+    def __cinit__(self, model, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads,
+                  uint64_t memory, Job job):
+        cdef ContextTreeOptions options = _options(threads, memory, job)
+        cdef const Segment* first
+        cdef CTreeModel* markov
+        cdef CtwParameters ctw
+        _check(text, segments)
+        self.model = model
+        self.text = text
+        first = <const Segment*>&segments[0, 0]
+        if isinstance(model, TreeModel):
+            markov = (<TreeModel>model).model
+            with nogil:
+                self.tree = make_context_reference(markov[0], &text[0], first, segments.shape[0], options)
+        else:
+            ctw = (<CtwModel?>model).parameters
+            with nogil:
+                self.tree = make_ctw_reference(ctw, &text[0], first, segments.shape[0], options)
+
+    @property
+    def bits(self):
+        """Code length of the reference alone, coded as one."""
+        return self.tree.get().bits()
+
+    @property
+    def memory(self):
+        """Bytes that the tree takes, beside the text."""
+        return self.tree.get().memory()
+
+    def joint_bits(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, Job job):
+        """Bits of the reference and the segments of ``text``, all coded as one."""
+        cdef ContextTreeOptions options = _options(1, 0, job)
+        cdef double bits
+        _check(text, segments)
+        with nogil:
+            bits = self.tree.get().joint_bits(&text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                                              options)
+        return bits
+
+    def joint_bits_each(self, const uint8_t[::1] text, const uint64_t[:, ::1] segments, int threads,
+                        Job job, double[::1] out):
+        """Bits of the reference and each segment of ``text`` together, coded as one, into ``out``."""
+        cdef ContextTreeOptions options = _options(threads, 0, job)
+        _check(text, segments)
+        if out.shape[0] != segments.shape[0]:
+            raise ValueError("out: one place for each segment")
+        with nogil:
+            self.tree.get().joint_bits_each(&text[0], <const Segment*>&segments[0, 0], segments.shape[0],
+                                            options, &out[0])
 
 
 cdef ContextTreeOptions _options(int threads, uint64_t memory, Job job):

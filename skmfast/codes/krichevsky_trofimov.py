@@ -7,6 +7,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from skmfast.codes import _krichevsky_trofimov as _kt
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.errors import CorruptStreamError
 from skmfast.settings import free_memory, resolve_threads
+
+if TYPE_CHECKING:
+    from skmfast.codes.conditional_krichevsky_trofimov import ConditionalKrichevskyTrofimov
 
 MAX_ORDER: int = _kt.MAX_ORDER
 _MAX_DENOMINATOR: int = _kt.MAX_DENOMINATOR
@@ -209,6 +213,30 @@ class KrichevskyTrofimov:
             document_bytes=counts.document_bytes,
             metadata=describe(self, per_document=False),
         )
+
+    def given(
+        self,
+        reference: Sequence[bytes | memoryview],
+        *,
+        threads: int | None = None,
+        memory: int | None = None,
+    ) -> ConditionalKrichevskyTrofimov:
+        """The code of documents given a reference corpus, whose counts are kept.
+
+        ``code.given(reference).lengths(documents, per_document=True)`` are the bits that each document adds
+        to the reference, -log P(reference + document) + log P(reference).
+
+        Examples
+        --------
+        >>> code = KrichevskyTrofimov(order=1)
+        >>> alone = code.lengths([b"abracadabra"]).bits
+        >>> told = code.given([b"abracadabra" * 9]).lengths([b"abracadabra"]).bits
+        >>> round(alone), round(told)
+        (83, 41)
+        """
+        from skmfast.codes.conditional_krichevsky_trofimov import ConditionalKrichevskyTrofimov
+
+        return ConditionalKrichevskyTrofimov(self, reference, threads=threads, memory=memory)
 
     def encode(self, document: bytes) -> bytes:
         """Payload of ``document``.

@@ -1,0 +1,66 @@
+// The hidden Markov tree as a fold of sorted contexts (see context_walk.hpp and context_reference.hpp): the
+// kernels of the processor, applied to one model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "simd/context_tree.hpp"
+#include "skm/isa.hpp"
+#include "skm/tree_model.hpp"
+
+namespace skm {
+
+inline const ContextTreeKernels& context_tree_kernels() noexcept {
+  switch (active_isa()) {
+#if defined(SKM_X86)
+    case Isa::avx512: return context_tree_kernels_avx512();
+    case Isa::avx2: return context_tree_kernels_avx2();
+#endif
+    default: return context_tree_kernels_baseline();
+  }
+}
+
+class MarkovFold {
+ public:
+  using Node = ContextNode;
+
+  explicit MarkovFold(const TreeModel& model)
+      : view_{model.chain(), model.leaf(), model.depth()},
+        prior_(model.prior()),
+        kernels_(&context_tree_kernels()) {}
+
+  int depth() const noexcept { return view_.depth; }
+  void open(Node& node, int depth) const noexcept {
+    node.depth = depth;
+    node.merges = 0;
+    node.empty = true;
+    node.wide = false;
+  }
+  void absorb(Node& parent, const Node& child) const noexcept { kernels_->absorb(parent, child, view_); }
+  void absorb_leaf(Node& parent, int symbol, std::uint64_t count) const noexcept {
+    for (std::uint64_t k = 0; k < count; ++k) kernels_->absorb_leaf(parent, symbol, view_);
+  }
+  void feed(ContextFold& stack, const std::uint8_t* text, const std::uint64_t* items,
+            const std::int8_t* shared, std::uint32_t count) const noexcept {
+    kernels_->feed(stack, view_, text, items, shared, count);
+  }
+  int slot_count(const Node& node) const noexcept { return kernels_->slot_count(node); }
+  static constexpr std::size_t message_bytes(int slots) noexcept {
+    return (slots == 1 ? 0 : message_set_bytes) + slots * message_slot_bytes;
+  }
+  void write_messages(const Node& child, int depth, std::uint8_t* out) const noexcept {
+    kernels_->write_messages(child, depth, view_, out);
+  }
+  void absorb_messages(Node& parent, int slots, int symbol, const std::uint8_t* messages) const noexcept {
+    kernels_->absorb_messages(parent, slots, symbol, messages);
+  }
+  double root_bits(const Node& node) const noexcept { return kernels_->root_bits(node, view_, prior_); }
+
+ private:
+  TreeModelView view_;
+  const double* prior_;
+  const ContextTreeKernels* kernels_;
+};
+
+}  // namespace skm
