@@ -107,7 +107,7 @@ def _nothing(table: Table) -> str:
     bits = table.columns["data_bits"][0] / table.metadata["sample_bytes"]
     return (
         "No context pays for itself: the shortest description in two parts is the empty tree, with"
-        f" {fixed(bits, 2)} bits per byte. To this class of models the corpus is random given its byte counts."
+        f" {fixed(bits, 2)} bits per byte. To these models the corpus is random given its byte counts."
     )
 
 
@@ -177,10 +177,13 @@ def _purchases(table: Table) -> str:
     ]
     heading = [
         Column("bought as", number=True),
-        Column("what follows this is predicted from it"),
+        Column("context that is split"),
         Column("seen", number=True),
         Column("bits of model", number=True),
         Column("bits saved", number=True),
         Column("saved by a bit", number=True),
     ]
-    return listing(heading, rows, caption="What is bought first, and some of what follows", table="purchases")
+    caption = (
+        "What is bought first, and some of what follows: contexts told apart by one more byte before them"
+    )
+    return listing(heading, rows, caption=caption, table="purchases")
