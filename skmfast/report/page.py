@@ -85,7 +85,7 @@ def _provenance(tables: dict[str, Table], folder: str, digests: Mapping[str, str
     values = dict(zip(header.columns["setting"], header.columns["value"], strict=True))
     settings = (
         f"Made by skmfast {header.metadata['version']}. Slow codes, strings and single documents are measured"
-        f" on at most {short(float(values['sample_bytes']), 'B')}, the rest on at most"
+        f" on at most {short(2 * float(values['sample_bytes']), 'B')}, the rest on at most"
         f" {short(float(values['limit_bytes']), 'B')}. Every figure is drawn from the Parquet tables in"
         f" {counted(len(digests), 'file')} beside this page, of which these are the names and the first"
         " digits of their SHA-256."

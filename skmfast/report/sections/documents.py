@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,6 @@ from skmfast.report.svg import Axis, Plot
 from skmfast.report.tables import made, reason_of, without
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     from skmfast.laws.tables import Table
@@ -32,54 +31,63 @@ _SHOWN = 3
 # Shorter ones are mostly the price of starting from nothing.
 _LEAST_BYTES = 64
 _LEAST_DOCUMENTS = 3
-# "The others" are all documents of the sample but those of one part in four, of which each is measured.
+# A part of the documents is measured given all others of the sample, then the next part.
 _PARTS = 4
+# Given others, a byte takes some 12 microseconds.
+_MEASURED_BYTES = 1_500_000
 _MOST_DOTS = 600
 
 
 def jobs(corpus: Gathered, settings: Settings, threads: int) -> dict[str, Job]:
     """Each document, or passage, of an even sample: alone, and given the others."""
-    documents = [corpus.passages(settings).data[at] for at in _chosen(corpus, settings)]
-    if len(documents) < _LEAST_DOCUMENTS:
+    data = corpus.passages(settings).data
+    sample = _sample(corpus, settings)
+    measured = _measured(corpus, settings)
+    if len(measured) < _LEAST_DOCUMENTS:
         return {}
-    size = sum(map(len, documents))
+    size = sum(len(data[at]) for at in measured)
+    known = sum(len(data[at]) for at in sample)
 
     def alone() -> Floats | None:
+        documents = [data[at] for at in measured]
         lengths = ContextTree().lengths(documents, per_document=True, threads=threads, memory=settings.memory)
         return lengths.per_document
 
+    def given_others(part: int) -> Floats | None:
+        mine = measured[part::_PARTS]
+        others = sorted(set(sample) - set(mine))
+        code = ContextTree().given([data[at] for at in others], threads=threads, memory=settings.memory)
+        return code.lengths([data[at] for at in mine], per_document=True, threads=threads).per_document
+
     found = {"alone": Job("coding documents one by one", size * 3.5e-7, alone)}
     for part in range(_PARTS):
-        about, seconds = "coding documents given the others", size * 6e-7
+        seconds = known * 6e-7 + size / _PARTS * 1.5e-5
         found[f"others {part}"] = Job(
-            about, seconds, _given_others(documents, part, threads, settings.memory)
+            "coding documents given the others", seconds, partial(given_others, part)
         )
     return found
 
 
-def _given_others(
-    documents: list[bytes | memoryview], part: int, threads: int, memory: int | None
-) -> Callable[[], Floats | None]:
-    def run() -> Floats | None:
-        others = [each for at, each in enumerate(documents) if at % _PARTS != part]
-        known = ContextTree().given(others, threads=threads, memory=memory)
-        return known.lengths(documents[part::_PARTS], per_document=True, threads=threads).per_document
-
-    return run
-
-
-def _chosen(corpus: Gathered, settings: Settings) -> list[int]:
-    """Places of the passages that are measured: all, or every k-th so that they fit the sample."""
+def _sample(corpus: Gathered, settings: Settings) -> list[int]:
+    """Places of the passages that are known: all, or every k-th so that they fit the sample."""
     data = corpus.passages(settings).data
     places = [at for at, each in enumerate(data) if len(each) >= _LEAST_BYTES]
     total = sum(len(data[at]) for at in places)
-    return places[:: max(1, -(-total // settings.sample_bytes))]
+    return places if total <= 2 * settings.sample_bytes else places[:: -(-total // settings.sample_bytes)]
+
+
+def _measured(corpus: Gathered, settings: Settings) -> list[int]:
+    """Places of those that are measured: all that are known, or every k-th."""
+    data = corpus.passages(settings).data
+    places = _sample(corpus, settings)
+    total = sum(len(data[at]) for at in places)
+    return places[:: max(1, -(-total // _MEASURED_BYTES))]
 
 
 def tables(corpus: Gathered, settings: Settings, results: dict[str, Any]) -> dict[str, Table]:
     """``documents``: a row for each, with its beginning."""
     passages = corpus.passages(settings)
-    chosen = _chosen(corpus, settings)
+    chosen = _measured(corpus, settings)
     if len(chosen) < _LEAST_DOCUMENTS:
         reason = f"a distribution needs at least {_LEAST_DOCUMENTS} documents of {_LEAST_BYTES} bytes"
         return {"documents": without("documents", f"{reason}; there are {len(chosen)}")}
@@ -133,8 +141,8 @@ def _words(table: Table, alone: Floats, given: Floats) -> str:
     )
     low, middle, high = np.percentile(given, [5, 50, 95])
     text = (
-        f"{which}. Coded alone, from nothing, the middle one costs {fixed(float(np.median(alone)), 2)} bits per"
-        f" byte; given the others, {fixed(middle, 2)}, and nine in ten between {fixed(low, 2)} and"
+        f"{which}. Coded alone, from nothing, the middle one costs {fixed(float(np.median(alone)), 2)} bits"
+        f" per byte; given the others, {fixed(middle, 2)}, and nine in ten between {fixed(low, 2)} and"
         f" {fixed(high, 2)}. What is far below repeats them, what is far above is unlike them."
     )
     if table.metadata["cut"]:
@@ -151,8 +159,9 @@ def _histogram(alone: Floats, given: Floats, noun: str) -> str:
         Axis.over("bits per byte", edges),
         Axis.over(f"{noun}s", heights, before, zero=True),
         f"Bits per byte of {noun}s",
-        f"Histograms of bits per byte of {len(given):,} {noun}s: given the others from {fixed(given.min(), 2)} to"
-        f" {fixed(given.max(), 2)}, alone from {fixed(alone.min(), 2)} to {fixed(alone.max(), 2)}.",
+        f"Histograms of bits per byte of {len(given):,} {noun}s: given the others from"
+        f" {fixed(given.min(), 2)} to {fixed(given.max(), 2)}, alone from {fixed(alone.min(), 2)} to"
+        f" {fixed(alone.max(), 2)}.",
     )
     plot.bars(edges, before, "s3", "alone")
     plot.bars(edges, heights, "s1", "given the others")
@@ -179,7 +188,8 @@ def _against(table: Table, alone: Floats, given: Floats) -> str:
 def _quoted(table: Table, alone: Floats, given: Floats, at: int) -> str:
     columns = table.columns
     name, excerpt = str(columns["name"][at]), bytes(columns["excerpt"][at])
-    said = f"{fixed(given[at], 2)} bits per byte, alone {fixed(alone[at], 2)} · {whole(columns['bytes'][at])} bytes"
+    size = whole(columns["bytes"][at])
+    said = f"{fixed(given[at], 2)} bits per byte, alone {fixed(alone[at], 2)} · {size} bytes"
     return (
         f'<div class="quoted" data-table="documents"><p>{name_html(name)}<span>{said}</span></p>'
         f"{excerpt_html(excerpt)}</div>"
