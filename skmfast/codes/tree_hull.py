@@ -79,7 +79,9 @@ class TreeHull:
             return self.minimum
         found = int(np.searchsorted(self.model_bits, model_bits, side="right")) - 1
         if found < 0:
-            raise ValueError(f"model_bits: {model_bits:g} are too few; the empty tree has {self.model_bits[0]:.1f}")
+            raise ValueError(
+                f"model_bits: {model_bits:g} are too few; the empty tree has {self.model_bits[0]:.1f}"
+            )
         return found
 
     def splits_of(self, point: int) -> npt.NDArray[Any]:
@@ -162,7 +164,9 @@ def tree_hull(
 def _symbols(document: SymbolDocument) -> npt.NDArray[np.integer[Any]]:
     if isinstance(document, np.ndarray):
         if document.ndim != 1 or not np.issubdtype(document.dtype, np.integer):
-            raise TypeError(f"documents: an array of {document.dtype}, {document.ndim}-dimensional, holds no tokens")
+            raise TypeError(
+                f"documents: an array of {document.dtype}, {document.ndim}-dimensional, holds no tokens"
+            )
         return document
     if not isinstance(document, (bytes, bytearray, memoryview)):
         raise TypeError(f"documents: {type(document).__name__} is neither bytes nor an array of tokens")
@@ -173,13 +177,14 @@ def _lay_out(
     arrays: list[npt.NDArray[np.integer[Any]]], alphabet: int | None
 ) -> tuple[Symbols, npt.NDArray[np.uint64], int]:
     """All documents in one buffer, each behind zeros; where each lies; and the alphabet."""
-    if all(array.dtype == np.uint8 for array in arrays):
-        largest, dtype = 255, np.dtype(np.uint8)
+    as_bytes = all(array.dtype == np.uint8 for array in arrays)
+    if as_bytes:
+        largest = 255
     else:
         largest = max((int(array.max()) for array in arrays if array.size), default=0)
         if any(array.size and array.min() < 0 for array in arrays) or largest >= 1 << 31:
             raise ValueError("documents: tokens are not all from 0 to 2^31 - 1")
-        dtype = np.dtype(np.uint16 if largest < 1 << 16 else np.uint32)
+    dtype = np.dtype(np.uint8 if as_bytes else np.uint16 if largest < 1 << 16 else np.uint32)
     alphabet = largest + 1 if alphabet is None else alphabet
     if not largest < alphabet <= 1 << 31:
         raise ValueError(f"alphabet: {alphabet} is not from {largest + 1} to 2^31")
@@ -210,7 +215,8 @@ def _check_memory(text: Symbols, num_documents: int, threads: int, memory: int |
     limit = free_memory() if memory is None else memory
     if limit < least:
         raise ValueError(
-            f"memory: {limit:,} bytes are too few for {len(text):,} symbols on {threads} threads; at least {least:,}"
+            f"memory: {limit:,} bytes are too few for {len(text):,} symbols on {threads} threads;"
+            f" at least {least:,}"
         )
 
 

@@ -45,7 +45,7 @@ class TwoPart:
     >>> code = TwoPart()
     >>> model, data = code.encode_parts(b"abracadabra " * 100)
     >>> len(model), len(data)
-    (22, 0)
+    (30, 0)
     """
 
     name = "two-part"
@@ -143,10 +143,8 @@ class TwoPart:
             return b"", b""
         hull = tree_hull([document], depth=self._depth, least_slope=self._least_slope)
         splits = hull.splits_of(hull.point(self._model_bits))
-        text, job = np.ascontiguousarray(hull.text[: PADDING + len(document)]), Job()
-        return watched(
-            lambda: _two_part.encode(text, splits, hull.depth, job), job, len(document), progress
-        )
+        text, job = hull.text[: PADDING + len(document)].view(np.uint8), Job()
+        return watched(lambda: _two_part.encode(text, splits, hull.depth, job), job, len(document), progress)
 
     def encode(self, document: bytes, *, progress: Callable[[float], None] | None = None) -> bytes:
         """Payload of ``document``: size of the model message, model message, data message.
@@ -167,7 +165,9 @@ class TwoPart:
             If the payload is not one that `encode` writes for so many bytes.
         """
         if not 0 <= num_bytes <= _MOST_BYTES:
-            raise ValueError(f"two-part: a stream of {num_bytes:,} bytes; at most {_MOST_BYTES:,} are possible")
+            raise ValueError(
+                f"two-part: a stream of {num_bytes:,} bytes; at most {_MOST_BYTES:,} are possible"
+            )
         if num_bytes == 0:
             if payload:
                 raise CorruptStreamError(f"two-part payload: {len(payload):,} bytes for no document")
@@ -181,9 +181,7 @@ class TwoPart:
         model, data = stream[start : start + size], stream[start + size :]
         depth = MAX_DEPTH if self._depth is None else self._depth
         job = Job()
-        return watched(
-            lambda: _two_part.decode(model, data, depth, num_bytes, job), job, num_bytes, progress
-        )
+        return watched(lambda: _two_part.decode(model, data, depth, num_bytes, job), job, num_bytes, progress)
 
 
 def _varint(number: int) -> bytes:

@@ -49,7 +49,7 @@ def test_a_code_is_returned_as_it_is():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("", "there is no ''; codes: context-tree, kt, uniform, "),
+        ("", "there is no ''; codes: context-tree, kt, two-part, uniform, "),
         ("zpaq:5", "code 'zpaq:5': there is no 'zpaq'; codes: context-tree, kt, "),
         ("zstd:speed=5", "'zstd' has no parameter 'speed'; it has: level, long"),
         ("zstd:level=3,long=20,level=4", "parameter 'level' is given twice"),

@@ -1,0 +1,186 @@
+"""``skmfast structure``: the structure function of files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skmfast.cli.app import FAILED, app, complain, console, fail, usage_errors
+
+if TYPE_CHECKING:
+    from skmfast.structure.curve import StructureFunction
+
+_IMAGES = (".png", ".svg", ".pdf")
+_SHOWN = 16
+
+
+@app.command()
+def structure(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, globs, URLs or -, as 'skmfast codelength' takes them: one corpus. For"
+            " syntax-knowledge the folder of a labelled corpus; for neural a CSV or Parquet file."
+        ),
+    ],
+    family: Annotated[
+        str, typer.Option(help="Class of models: context-tree, syntax-knowledge or neural.")
+    ] = "context-tree",
+    depth: Annotated[
+        int | None, typer.Option(help="Longest context; by default 64 bytes. context-tree only.")
+    ] = None,
+    tokens: Annotated[
+        bool,
+        typer.Option("--tokens", help="PATH is the folder of a labelled corpus: sentences, as tokens."),
+    ] = False,
+    least_saving: Annotated[
+        float,
+        typer.Option(help="Stop where a model bit saves fewer data bits than this. context-tree only."),
+    ] = 0.0,
+    points: Annotated[
+        int, typer.Option(help="About how many points of the curve --out gets; 0: all of them.")
+    ] = 2000,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Bound of the working memory, such as 512M or 4G.", metavar="SIZE")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the curve to this Parquet file.", dir_okay=False)
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the curve to this file (.png, .svg, .pdf).", dir_okay=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Structure function: the fewest data bits for every number of model bits, and what each bit buys.
+
+    The table shows the first breakpoints and the MDL minimum.
+    """
+    from skmfast.settings import parse_memory, resolve_threads
+
+    _check_targets(out, plot)
+    with usage_errors():
+        if points < 0:
+            raise ValueError(f"--points: {points} is less than 0")
+        settings: dict[str, Any] = {}
+        if family == "context-tree":
+            settings = {
+                "depth": depth,
+                "least_slope": least_saving,
+                "threads": resolve_threads(threads),
+                "memory": parse_memory(memory),
+            }
+    curve = _computed(paths, family, tokens, settings)
+    try:
+        if out is not None:
+            curve.to_parquet(out, points or None)
+        if plot is not None:
+            curve.plot(plot)
+    except OSError as error:
+        complain(f"cannot be written: {error.strerror or error}")
+        raise typer.Exit(FAILED) from None
+    if json:
+        _print_json(curve)
+    else:
+        _print_table(curve)
+
+
+def _check_targets(out: Path | None, plot: Path | None) -> None:
+    for name, path in (("--out", out), ("--plot", plot)):
+        if path is not None and not os.access(path.parent, os.W_OK):
+            fail(f"{name} {path}: the folder does not exist or cannot be written to")
+    if plot is not None:
+        if plot.suffix.lower() not in _IMAGES:
+            fail(f"--plot {plot}: the name ends in none of {', '.join(_IMAGES)}")
+        import importlib.util
+
+        if importlib.util.find_spec("matplotlib") is None:
+            fail("--plot needs matplotlib: pip install 'skmfast[plot]'")
+
+
+def _computed(paths: list[str], family: str, tokens: bool, settings: dict[str, Any]) -> StructureFunction:
+    from skmfast.cli.progress import Progress
+    from skmfast.errors import CorpusError
+    from skmfast.structure.function import structure_function
+
+    try:
+        with usage_errors(), Progress("folding", "parts in 1,000") as bar:
+            bar.total(1000)
+            if family == "context-tree":
+                settings["progress"] = lambda fraction: bar.done(int(1000 * fraction))
+            return structure_function(_corpus(paths, family, tokens), family, **settings)
+    except CorpusError as error:
+        fail(str(error), FAILED)
+    except OSError as error:
+        fail(f"{error.filename or paths[0]}: {error.strerror or error}", FAILED)
+    except MemoryError:
+        fail("not enough memory; --least-saving 1 keeps fewer breakpoints", FAILED)
+
+
+def _corpus(paths: list[str], family: str, tokens: bool) -> Any:
+    if family == "neural":
+        from skmfast.structure.neural import read_models
+
+        return read_models(_only(paths, family))
+    if tokens or family == "syntax-knowledge":
+        from skmfast.corpora.labelled import LabelledCorpus
+
+        return LabelledCorpus.open(_only(paths, "--tokens" if tokens else family))
+    return paths
+
+
+def _only(paths: list[str], what: str) -> str:
+    if len(paths) != 1:
+        raise ValueError(f"{what}: takes one path, not {len(paths)}")
+    return paths[0]
+
+
+def _print_json(curve: StructureFunction) -> None:
+    import json
+    import math
+
+    table = curve.table()
+    columns = {
+        name: [
+            None if isinstance(each, float) and not math.isfinite(each) else each for each in column.tolist()
+        ]
+        for name, column in table.columns.items()
+    }
+    print(json.dumps({**table.metadata, "columns": columns}, indent=2))
+
+
+def _print_table(curve: StructureFunction) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    best = curve.minimum
+    places = sorted({*range(min(len(curve), _SHOWN)), best})
+    rows = [_cells(curve, place, place == best) for place in places]
+    header = ["point", "model bits", "data bits", "saved per bit", "bought"]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    screen = console(min_width=sum(widths) + 3 * len(widths))
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(header):
+        shown.add_column(name, justify="left" if place == 4 else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    screen.print(shown)
+    total = float(curve.total_bits[best])
+    rate = f", {total / curve.num_symbols:.4f} bits per {curve.unit}" if curve.num_symbols else ""
+    screen.print(f"{len(curve):,} points; MDL model: point {best:,}, {total:,.0f} bits in all{rate}")
+
+
+def _cells(curve: StructureFunction, place: int, best: bool) -> list[str]:
+    mark = " *" if best else ""
+    cells = [f"{place:,}{mark}", f"{curve.model_bits[place]:,.1f}", f"{curve.data_bits[place]:,.1f}"]
+    if place == 0:
+        return [*cells, "", "(smallest model)"]
+    step = curve.breakpoint(place, 3)
+    more = f" and {step.num_bought - len(step.bought):,} more" if step.num_bought > len(step.bought) else ""
+    return [*cells, f"{step.saving:.4g}", ", ".join(step.bought) + more]

@@ -1,0 +1,114 @@
+"""Figure of a structure function, drawn from its table and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skmfast.laws.plots import ACCENT, DIGEST, INK, MUTED, SERIES, _dress, _legend
+from skmfast.laws.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DPI = 170
+
+
+def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") -> None:
+    """Draw the figure of a table that `StructureFunction.to_parquet` wrote.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the Parquet file.
+    target : path
+        Image to write; its suffix says the format.
+    name : str
+        What messages call the table.
+
+    Raises
+    ------
+    CorpusError
+        If the content is no table of a structure function.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    from skmfast.errors import CorpusError
+    from skmfast.files import whole_file
+
+    table = Table.from_bytes(content, name)
+    if table.metadata["law"] != "structure":
+        raise CorpusError(f"{name}: a table of {table.metadata['law']!r}, not of a structure function")
+    figure = structure_figure(table)
+    suffix = Path(target).suffix.lower().removeprefix(".")
+    digest = {DIGEST: hashlib.sha256(content).hexdigest()} if suffix == "png" else None
+    try:
+        with whole_file(target) as file:
+            figure.savefig(file, format=suffix, dpi=_DPI, facecolor="white", metadata=digest)
+    finally:
+        plt.close(figure)
+
+
+def structure_figure(table: Table) -> Figure:
+    """Left the curve, right data bits saved per model bit; both against model bits."""
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 4.3))
+    hull = table.where(curve="hull")
+    scale, unit = _scale(table.metadata)
+    _curve_panel(left, table, hull, scale, unit)
+    _saving_panel(right, hull, scale, unit)
+    figure.tight_layout()
+    return figure
+
+
+def _scale(metadata: dict[str, Any]) -> tuple[float, str]:
+    """What bits are divided by, and what that gives."""
+    count = metadata["num_symbols"]
+    return (1 / count, f"bits per {metadata['unit']}") if count else (1.0, "bits")
+
+
+def _curve_panel(axes: Axes, table: Table, hull: dict[str, Any], scale: float, unit: str) -> None:
+    best = table.metadata["minimum"]
+    model, data = hull["model_bits"] * scale, hull["data_bits"] * scale
+    shown = model <= max(4 * best["model_bits"], hull["model_bits"][min(1, len(model) - 1)]) * scale
+    model, data = model[shown], data[shown]
+    marker = "o" if len(model) < 30 else ""
+    axes.plot(model, data, color=SERIES[2], linewidth=1.7, marker=marker, markersize=3, label="data bits")
+    axes.plot(model, model + data, color=INK, linewidth=0.9, dashes=(4, 2), label="model + data bits")
+    axes.plot(
+        best["model_bits"] * scale, (best["model_bits"] + best["data_bits"]) * scale, linestyle="none",
+        marker="o", markersize=6, color=ACCENT,
+        label=f"MDL: {(best['model_bits'] + best['data_bits']) * scale:,.4g} {unit}",
+    )  # fmt: skip
+    for place, name in enumerate(sorted({str(each) for each in table.columns["curve"]} - {"hull"})):
+        other = table.where(curve=name)
+        inside = other["model_bits"] * scale <= model.max()
+        axes.plot(
+            other["model_bits"][inside] * scale, other["data_bits"][inside] * scale,
+            color=SERIES[1], linewidth=1.2, dashes=(1, 1.5 + place), label=name,
+        )  # fmt: skip
+    for place, (name, bits) in enumerate(table.metadata["references"].items()):
+        axes.axhline(bits * scale, color=MUTED, linewidth=0.9, dashes=(1, 2 + place), label=name)
+    axes.set_ylim(bottom=0)
+    _dress(axes, x=f"model, {unit}", y=f"data given the model, {unit}", title="structure function")
+    _legend(axes, loc="best")
+
+
+def _saving_panel(axes: Axes, hull: dict[str, Any], scale: float, unit: str) -> None:
+    model, saving = hull["model_bits"][1:] * scale, hull["saving"][1:]
+    kept = saving > 0
+    if kept.any():
+        axes.plot(model[kept], saving[kept], color=SERIES[2], linewidth=1.4, drawstyle="steps-pre")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    else:
+        axes.text(0.5, 0.5, "no model saves anything", ha="center", color=MUTED, transform=axes.transAxes)
+    axes.axhline(1, color=ACCENT, linewidth=0.9, dashes=(1, 2))
+    _dress(axes, x=f"model, {unit}", y="data bits saved per model bit", title="what each model bit buys")
