@@ -354,6 +354,79 @@ def zipf(
         raise typer.Exit(FAILED)
 
 
+@laws.command("learning-curve")
+def learning_curve(
+    paths: Files,
+    code: Annotated[str, typer.Option(help="Code whose lengths depend on counts: context-tree or kt.")] = (
+        "context-tree"
+    ),
+    order: Annotated[
+        str, typer.Option(help="Order in which blocks are seen: shuffled, or corpus (as they stand).")
+    ] = "shuffled",
+    per_octave: Annotated[int, typer.Option(help="Points for each doubling of the size.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffling and of the bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap.")] = 1000,
+    level: Level = 0.95,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
+    ] = None,
+    out: Out = None,
+    plot: Plot = None,
+    json: Json = False,
+) -> None:
+    """Bits per byte of the next block against bytes seen, all files as one corpus, with its power law.
+
+    Also the exponents of Heaps and Zipf of words and of strings of four bytes, and the data-scaling exponent
+    1 - d that they predict. Exit code 1 says that there is no law; the message says why.
+    """
+    from skmfast.codes.registry import make_code
+    from skmfast.corpora import Document, expand
+    from skmfast.laws.learning_curve import fit_learning_curve
+
+    _check_targets(out, plot)
+    with usage_errors():
+        chosen = make_code(code)
+    documents: list[bytes | memoryview] = []
+    for source in expand(paths):
+        for item in source.documents():
+            if not isinstance(item, Document):
+                fail(f"{item.source}: {item.reason}")
+            documents.append(item.data)
+    with usage_errors():
+        try:
+            curve = fit_learning_curve(
+                documents,
+                chosen,
+                order=order,
+                per_octave=per_octave,
+                seed=seed,
+                resamples=resamples,
+                level=level,
+                threads=threads,
+            )
+        except TypeError as error:
+            fail(f"--code: {error}")
+    shown: dict[str, dict[str, Any]] = {}
+    for name, estimate in (
+        ("entropy rate, bits per byte", curve.entropy_rate),
+        ("Hilberg exponent", curve.hilberg_exponent),
+    ):
+        if estimate is not None:
+            shown[name] = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    for kind, fitted in curve.vocabulary.items():
+        if "reason" in fitted:
+            complain(f"{kind}: {fitted['reason']}")
+            continue
+        for what in ("heaps_exponent", "zipf_exponent", "data_exponent"):
+            value, low, high = fitted[what]
+            shown[f"{kind}: {what.replace('_', ' ')}"] = {"value": value, "low": low, "high": high}
+    title = f"{curve.num_bytes:,} bytes, the last block at {curve.rates[-1]:.4f} bits per byte"
+    _report(curve.table(), out, plot, json, shown=shown or None, title=title)
+    if curve.law is None:
+        complain(f"no law: {curve.reason}")
+        raise typer.Exit(FAILED)
+
+
 @laws.command()
 def fit(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet file: a row for each measured loss.")],

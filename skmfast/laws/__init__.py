@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from skmfast.laws.good_turing import unseen_mass
     from skmfast.laws.hallucination import estimated_rate, kalai_bounds, predicted_rate, predicted_rate_on
     from skmfast.laws.heaps import fit_heaps, heaps_curve, rarefaction
+    from skmfast.laws.learning_curve import LearningCurve, fit_learning_curve
     from skmfast.laws.power_law import PowerLaw, fit
     from skmfast.laws.redundancy import TemplateChoice, expected_redundancy, sampled_redundancy
     from skmfast.laws.scaling import Compute, ScalingLaw, excess_bits, optimal_split, optimal_split_of
@@ -36,6 +37,7 @@ _NAMES = {
     "good_turing": ("unseen_mass",),
     "hallucination": ("estimated_rate", "kalai_bounds", "predicted_rate", "predicted_rate_on"),
     "heaps": ("fit_heaps", "heaps_curve", "rarefaction"),
+    "learning_curve": ("LearningCurve", "fit_learning_curve"),
     "power_law": ("PowerLaw", "fit"),
     "redundancy": ("TemplateChoice", "expected_redundancy", "sampled_redundancy"),
     "scaling": ("Compute", "ScalingLaw", "excess_bits", "optimal_split", "optimal_split_of"),
@@ -50,6 +52,7 @@ __all__ = [
     "Estimate",
     "ExponentialRate",
     "FiniteWeights",
+    "LearningCurve",
     "LinearRate",
     "PowerLaw",
     "ScalingLaw",
@@ -64,6 +67,7 @@ __all__ = [
     "expected_redundancy",
     "fit",
     "fit_heaps",
+    "fit_learning_curve",
     "fit_zipf",
     "frontier_rank",
     "heaps_curve",

@@ -351,6 +351,42 @@ def _fit(table: Table) -> Figure:
     return figure
 
 
+def _learning_curve(table: Table) -> Figure:
+    """Bits per byte of each block against bytes seen: measured, fitted, and forecast from the first half."""
+    from skmfast.laws.learning_curve import middle
+
+    figure, panels = _panels(1, 1, 6.2, 4.6)
+    axes = panels[0][0]
+    axes.set_xscale("log")
+    begin, end = table.columns["begin_bytes"], table.columns["end_bytes"]
+    places, forecast = middle(begin, end), table.columns["forecast"]
+    rate, color = table.metadata["entropy_rate"], SERIES[2]
+    if rate is not None:
+        low, high, beta = rate[1], rate[2], table.metadata["hilberg_exponent"]
+        if np.isfinite(low):
+            axes.axhspan(low, high, color=MUTED, alpha=0.12, linewidth=0)
+        label = f"entropy rate {rate[0]:.3f} [{low:.3f}, {high:.3f}]"
+        axes.axhline(rate[0], color=MUTED, linewidth=0.9, label=label)
+        label = f"E + A/n^a, Hilberg exponent 1 - a = {beta[0]:.3f} [{beta[1]:.3f}, {beta[2]:.3f}]"
+        axes.plot(places, table.columns["fitted"], color=color, linewidth=1.5, label=label)
+    known = np.isfinite(forecast)
+    if known.any():
+        error = 100 * table.metadata["forecast_error"]
+        axes.plot(
+            places[known], forecast[known], linestyle="none", marker="x", markersize=6, color=SERIES[1],
+            label=f"second half, forecast from the first ({error:+.2f} %)",
+        )  # fmt: skip
+    axes.plot(
+        places, table.columns["bits_per_byte"], linestyle="none", marker="o", markersize=3.6, color=ACCENT,
+        label="measured",
+    )  # fmt: skip
+    title = "Learning curve" if rate is not None else f"Learning curve: {table.metadata['reason']}"
+    _dress(axes, x="bytes seen", y="bits per byte of the next block", title=title)
+    _legend(axes, loc="best")
+    figure.tight_layout()
+    return figure
+
+
 _DRAWERS: dict[str, Callable[[Table], Figure]] = {
     "redundancy": _redundancy,
     "capacity": _capacity,
@@ -358,4 +394,5 @@ _DRAWERS: dict[str, Callable[[Table], Figure]] = {
     "zipf": _zipf,
     "acquisition": _acquisition,
     "fit": _fit,
+    "learning-curve": _learning_curve,
 }
