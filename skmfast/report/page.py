@@ -12,6 +12,7 @@ from skmfast.report.html import facts
 from skmfast.report.numerals import counted, fixed, short, whole
 from skmfast.report.sections import costs
 from skmfast.report.sections.exponents import data_exponent, discount_range
+from skmfast.report.sections.learning import law_of
 from skmfast.report.tables import reason_of
 
 if TYPE_CHECKING:
@@ -67,11 +68,14 @@ def _lead(tables: dict[str, Table]) -> str:
         ("document" if header["documents"] == 1 else "documents", whole(header["documents"])),
         ("bits per byte", fixed(rate, 3)),
     ]
+    law = law_of(tables["learning_curve"])
+    if law is not None:
+        pairs.append(("entropy rate, fitted", fixed(law["E"].value, 2)))
     exponents = tables["exponents"]
     discount = discount_range(exponents) if reason_of(exponents) is None else None
     if discount is not None:
         pairs.append(("discount d", fixed(discount.value, 2)))
-        pairs.append(("data exponent", fixed(data_exponent(discount).value, 2)))
+        pairs.append(("data exponent, predicted", fixed(data_exponent(discount).value, 2)))
     size = rate * header["bytes"] / 8
     text = (
         f"{header['contents']}: {whole(header['bytes'])} bytes, which take {short(size, 'B')} when they are"
