@@ -34,7 +34,7 @@ _LEAST_DOCUMENTS = 3
 # A part of the documents is measured given all others of the sample, then the next part.
 _PARTS = 4
 # Given others, a byte takes some 12 microseconds.
-_MEASURED_BYTES = 1_500_000
+_MEASURED_BYTES = 800_000
 _MOST_DOTS = 600
 
 
