@@ -18,7 +18,7 @@ _DPI = 170
 
 
 def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") -> None:
-    """Draw the figure of a table that `StructureFunction.to_parquet` wrote.
+    """Draw the figure of a table that `StructureFunction.to_parquet` or `Purchases.to_parquet` wrote.
 
     Parameters
     ----------
@@ -43,9 +43,10 @@ def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") ->
     from skmfast.files import whole_file
 
     table = Table.from_bytes(content, name)
-    if table.metadata["law"] != "structure":
+    drawer = {"structure": structure_figure, "structure-tokens": tokens_figure}.get(table.metadata["law"])
+    if drawer is None:
         raise CorpusError(f"{name}: a table of {table.metadata['law']!r}, not of a structure function")
-    figure = structure_figure(table)
+    figure = drawer(table)
     suffix = Path(target).suffix.lower().removeprefix(".")
     digest = {DIGEST: hashlib.sha256(content).hexdigest()} if suffix == "png" else None
     try:
@@ -112,3 +113,40 @@ def _saving_panel(axes: Axes, hull: dict[str, Any], scale: float, unit: str) -> 
         axes.text(0.5, 0.5, "no model saves anything", ha="center", color=MUTED, transform=axes.transAxes)
     axes.axhline(1, color=ACCENT, linewidth=0.9, dashes=(1, 2))
     _dress(axes, x=f"model, {unit}", y="data bits saved per model bit", title="what each model bit buys")
+
+
+# ---- which tokens are bought ------------------------------------------------------------------------------
+
+
+def tokens_figure(table: Table) -> Figure:
+    """Left bits of a token by kind along the hull, right the model bits at which each kind is half bought."""
+    from matplotlib import colormaps
+    from matplotlib import pyplot as plt
+
+    kinds = table.metadata["kinds"]
+    bought = [bits / 1e6 for bits in table.metadata["bought_at"]]
+    shades = [colormaps["plasma"](0.85 * k / max(len(kinds) - 3, 1)) for k in range(len(kinds) - 2)]
+    colors = [INK, MUTED, *shades]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), gridspec_kw={"width_ratios": [1.5, 1]})
+    for k, name in enumerate(kinds):
+        rows = table.where(kind=name)
+        labels = {0: "syntax", 1: "names", 2: f"knowledge: {name} sentences", len(kinds) - 1: f"… {name}"}
+        left.plot(
+            rows["model_bits"] / 1e6, rows["bits"], color=colors[k], linewidth=2.2 if k < 2 else 1.1,
+            dashes=(4, 1.5) if k == 1 else (), label=labels.get(k),
+        )  # fmt: skip
+        right.plot(
+            bought[k], k, linestyle="none", marker="o" if k > 1 else "s", markersize=6, color=colors[k]
+        )
+    left.set_ylim(bottom=0)
+    _dress(left, x="model, Mbit", y="data, bits per token", title="what the tokens of each kind cost")
+    _legend(left, loc="upper right")
+    right.set_yticks(range(len(kinds)), kinds)
+    right.invert_yaxis()
+    correlation = table.metadata["rank_correlation"]
+    _dress(
+        right, x="half bought at model, Mbit", title=f"order of purchase (rank correlation {correlation:.3f})"
+    )
+    right.tick_params(axis="y", labelsize=7)
+    figure.tight_layout()
+    return figure

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -112,3 +115,29 @@ def test_parameters_are_checked(arguments, message):
 def test_too_few_model_bits():
     with pytest.raises(ValueError, match="the empty tree has"):
         TwoPart(model_bits=3).encode(b"some text")
+
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "two_part.json").read_text())
+
+
+@pytest.mark.parametrize("frozen", GOLDEN, ids=lambda frozen: frozen["name"])
+def test_golden_streams(frozen):
+    text = eval_text(frozen["name"])
+    code = TwoPart(**frozen["parameters"])
+    payload = bytes.fromhex(frozen["payload"])
+    assert code.decode(payload, len(text)) == text
+    assert code.encode(text) == payload
+
+
+def eval_text(name):
+    """The frozen texts."""
+    steps = np.arange(600)
+    return {
+        "empty": b"",
+        "one byte": b"x",
+        "phrases": b"the cat sat on the mat; the dog sat on the cat. " * 12,
+        "zeros": b"\0\0a\0" * 40 + b"b",
+        "bytes": (steps * steps * 7919 % 65521 % 256).astype(np.uint8).tobytes(),
+        "shallow": b"how much wood would a woodchuck chuck " * 20,
+        "few model bits": b"how much wood would a woodchuck chuck " * 20,
+    }[name]
