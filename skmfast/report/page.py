@@ -18,6 +18,8 @@ from skmfast.report.tables import reason_of
 if TYPE_CHECKING:
     from skmfast.laws.tables import Table
 
+# A fitted entropy rate whose interval is wider, in bits per byte, is no headline.
+_WIDEST_RATE = 0.4
 _STYLE = Path(__file__).with_name("page.css")
 # Even if something in the corpus got through, a browser would neither run nor fetch it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -69,7 +71,7 @@ def _lead(tables: dict[str, Table]) -> str:
         ("bits per byte", fixed(rate, 3)),
     ]
     law = law_of(tables["learning_curve"])
-    if law is not None:
+    if law is not None and law["E"].high - law["E"].low < _WIDEST_RATE:
         pairs.append(("entropy rate, fitted", fixed(law["E"].value, 2)))
     exponents = tables["exponents"]
     discount = discount_range(exponents) if reason_of(exponents) is None else None

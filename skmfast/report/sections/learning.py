@@ -35,6 +35,8 @@ _RESAMPLES = 400
 _LEAST_LAW_BYTES = 50_000
 # An interval of the exponent wider than this fixes no law.
 _WIDEST = 0.6
+# Wider than this, in bits per byte, the interval of the entropy rate says that it is not known.
+_LOOSE_RATE = 0.4
 
 
 def jobs(corpus: Gathered, settings: Settings, threads: int) -> dict[str, Job]:
@@ -178,11 +180,17 @@ def _law_words(table: Table, law: dict[str, Estimate]) -> str:
         if error is not None and np.isfinite(error)
         else ""
     )
-    return (
+    rate = law["E"]
+    text = (
         "Shuffled, so that every prefix is a random sample of all, bits per byte fall as E + A/n^a with an"
-        f" exponent a of {estimate(law['a'])} towards an entropy rate E of {estimate(law['E'])} bits per byte"
+        f" exponent a of {estimate(law['a'])} towards an entropy rate E of {estimate(rate)} bits per byte"
         f" under this code; Hilberg's exponent is 1 \u2212 a.{checked}"
     )
+    if rate.high - rate.low > _LOOSE_RATE:
+        text += (
+            " The curve is still falling: so wide an interval says that E cannot be told from this much data."
+        )
+    return text
 
 
 def _caution(table: Table) -> str:

@@ -169,21 +169,17 @@ def _purchases(table: Table) -> str:
             whole(columns["place"][at]),
             Markup(context_html(bytes(columns["context"][at]))),
             whole(columns["count"][at]),
-            whole(columns["model_bits"][at]),
             whole(columns["saved_bits"][at]),
             fixed(columns["saved_bits"][at] / columns["model_bits"][at], 1),
         ]
         for at in range(len(columns["place"]))
     ]
     heading = [
-        Column("bought as", number=True),
+        Column("order", number=True),
         Column("context that is split"),
         Column("seen", number=True),
-        Column("bits of model", number=True),
         Column("bits saved", number=True),
         Column("saved by a bit", number=True),
     ]
-    caption = (
-        "What is bought first, and some of what follows: contexts told apart by one more byte before them"
-    )
+    caption = "Contexts in the order in which they are told apart by one more byte before them"
     return listing(heading, rows, caption=caption, table="purchases")
