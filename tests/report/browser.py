@@ -197,7 +197,7 @@ def take_readme_picture(page, target):
     """The top of the page in a wide window, and beside it on a phone in the dark."""
     from PIL import Image
 
-    gap, tall = 48, 2300
+    gap, tall = 48, 1730
     with Browser(find()) as browser:
         views = ({"width": 1000, "height": tall}, {"width": 390, "height": tall, "dark": True})
         pictures = []
