@@ -77,6 +77,11 @@ void sort_by_count(Row& row) {
   });
 }
 
+void sort_by_symbol(Row& row) {
+  std::sort(row.begin(), row.end(),
+            [](const SymbolCount& a, const SymbolCount& b) { return a.symbol < b.symbol; });
+}
+
 std::uint32_t total_of(const Row& row) noexcept {
   return std::accumulate(row.begin(), row.end(), std::uint32_t{0},
                          [](std::uint32_t sum, const SymbolCount& each) { return sum + each.count; });
@@ -202,9 +207,10 @@ class ModelPart {
     std::uint64_t possible = candidates.size();
     std::uint64_t weight = total_of(candidates);
     for (const SymbolCount& each : candidates) {
+      if (members == 0) return;  // none of the others is one
       bool& is = member[each.symbol];
-      if (members == 0 || members == possible) {
-        is = members != 0;
+      if (members == possible) {
+        is = true;
       } else {
         is = coder_.flag(is, std::uint64_t{members} * each.count, weight - each.count);
       }
@@ -260,38 +266,35 @@ class ModelPart {
       Row& here = rows[order[k]];
       const std::uint32_t total = totals[order[k]].count;
       const auto most = std::min<std::uint32_t>(static_cast<std::uint32_t>(left.size()), total);
-      Counts counts{};
-      std::array<bool, kAlphabet> member{};
-      for (const SymbolCount& each : here) {
-        counts[each.symbol] = each.count;
-        member[each.symbol] = true;
+      for (const SymbolCount& each : here) member_[each.symbol] = true;
+      choose(left, size(static_cast<std::uint32_t>(here.size()), most), member_);
+      if constexpr (Coder::reads) {
+        for (const SymbolCount& each : left)
+          if (member_[each.symbol]) here.push_back({each.symbol, 0});
+        sort_by_symbol(here);
       }
-      const std::uint32_t distinct = size(static_cast<std::uint32_t>(here.size()), most);
-      choose(left, distinct, member);
-      here.clear();
-      for (unsigned symbol = 0; symbol < kAlphabet; ++symbol)
-        if (member[symbol]) here.push_back({static_cast<std::uint8_t>(symbol), counts[symbol]});
+      for (const SymbolCount& each : here) member_[each.symbol] = false;
       composition(here, total);
       if (!subtract(left, here) || coder_.failed()) return false;
     }
     if constexpr (Coder::reads) {
-      rows[order.back()] = left;
-      std::sort(rows[order.back()].begin(), rows[order.back()].end(),
-                [](const SymbolCount& a, const SymbolCount& b) { return a.symbol < b.symbol; });
+      sort_by_symbol(left);
+      rows[order.back()] = std::move(left);
     }
     return true;
   }
 
   // False if `left` has less than `row` wants.
-  static bool subtract(Row& left, const Row& row) noexcept {
-    Counts counts{};
-    for (const SymbolCount& each : row) counts[each.symbol] = each.count;
+  bool subtract(Row& left, const Row& row) noexcept {
+    for (const SymbolCount& each : row) wanted_[each.symbol] = each.count;
+    bool enough = true;
     for (SymbolCount& each : left) {
-      if (each.count < counts[each.symbol]) return false;
-      each.count -= counts[each.symbol];
+      enough = enough && each.count >= wanted_[each.symbol];
+      each.count -= wanted_[each.symbol];
     }
+    for (const SymbolCount& each : row) wanted_[each.symbol] = 0;
     std::erase_if(left, [](const SymbolCount& each) { return each.count == 0; });
-    return true;
+    return enough;
   }
 
   const Row& root_candidates(const Row& row) {
@@ -327,6 +330,8 @@ class ModelPart {
   int depth_;
   Row root_candidates_;
   std::array<Row, kAlphabet> predecessors_;  // [symbol]: what comes before it
+  std::array<bool, kAlphabet> member_{};     // all false between uses
+  Counts wanted_{};                          // all zero between uses
 };
 
 // ---- the data part ----------------------------------------------------------------------------------------

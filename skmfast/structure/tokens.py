@@ -42,12 +42,13 @@ class Purchases:
     frequencies : ndarray of float64, shape (elements,)
         True probability of each.
     bought_at : ndarray of float64, shape (kinds,)
-        Model bits at which each kind is half bought: where the mean bits of its tokens are half way from what
-        they are at the empty tree to what they are at the hull's end.
+        Model bits at which each kind is half bought. Syntax and names: the first point at which the mean bits
+        of their tokens are half way from the empty tree to the hull's end. Knowledge: where they are half way
+        from the first split on, which tells what slot a token fills but not whose it is.
     elements_bought_at : ndarray of float64, shape (elements,)
-        The same of each element's knowledge, from the first split on: whatever a context tree of bytes or
-        tokens needs, it has to buy for every element, attribute and template anew, so single elements are
-        bought in steps, and less regularly than classes of them.
+        The same of each element's knowledge. A context tree buys an element for every attribute and template
+        anew, and values that frequent elements have too are cheap before; so single elements come less
+        regularly than classes of them.
     """
 
     model_bits: Floats
@@ -123,7 +124,7 @@ class Purchases:
 
 
 def token_purchases(
-    curve: StructureFunction, corpus: LabelledCorpus, *, num_points: int = 64, class_base: int = 2
+    curve: StructureFunction, corpus: LabelledCorpus, *, num_points: int = 96, class_base: int = 2
 ) -> Purchases:
     """What the context trees along a hull buy of a labelled corpus.
 
@@ -163,7 +164,9 @@ def token_purchases(
     stated = np.isfinite(of_elements[0])
     # The second point splits the empty context: from there on a token's neighbour says which slot it fills.
     bought = np.array([_halfway(model_bits[1:], bits) for bits in of_elements[1:, stated].T])
-    halfway = np.array([_halfway(model_bits, means[:, k]) for k in range(len(tokens.kinds))])
+    shared = [model_bits[np.argmax(means[:, k] <= (means[0, k] + means[-1, k]) / 2)] for k in (0, 1)]
+    classes = [_halfway(model_bits[1:], means[1:, k]) for k in range(2, len(tokens.kinds))]
+    halfway = np.array([*shared, *classes])
     return Purchases(
         model_bits,
         tokens.kinds,

@@ -200,7 +200,7 @@ def entropy(p):
     return -(p * np.log2(p)).sum()
 
 
-def recovered(letters, alpha, n, draws, seed, worth=2.0):
+def recovered(letters, alpha, n, draws, seed, worth=4.0):
     """Of ``draws`` sources whose every split is worth something: how often the MDL tree is the true one.
 
     Also how often it has a split that the true tree has not.
