@@ -25,6 +25,9 @@ class MarkovFold {
  public:
   using Node = ContextNode;
 
+  /// Extensions up to which a node's products are not spread, and so have another form (see ContextNode).
+  static constexpr int most_narrow = 4;
+
   explicit MarkovFold(const TreeModel& model)
       : view_{model.chain(), model.leaf(), model.depth()},
         prior_(model.prior()),
@@ -54,6 +57,14 @@ class MarkovFold {
   }
   void absorb_messages(Node& parent, int slots, int symbol, const std::uint8_t* messages) const noexcept {
     kernels_->absorb_messages(parent, slots, symbol, messages);
+  }
+  void refold(Node& node, const ExtensionMessages* extensions, int count, bool all,
+              std::uint64_t* changed) const noexcept {
+    kernels_->refold(node, extensions, count, all, view_, changed);
+  }
+  void write_refolded(const Node& node, const std::uint64_t* changed, int depth,
+                      const ExtensionMessages& before, std::uint8_t* out) const noexcept {
+    kernels_->write_refolded(node, changed, depth, before, view_, out);
   }
   double root_bits(const Node& node) const noexcept { return kernels_->root_bits(node, view_, prior_); }
 

@@ -50,6 +50,14 @@ using ContextFold = FoldStack<ContextNode>;
 inline constexpr std::size_t message_set_bytes = 32;
 inline constexpr std::size_t message_slot_bytes = sizeof(std::int64_t) + sizeof(float) * tree_states;
 
+/// What an extension tells the context above it: messages that were kept, or that take their place.
+struct ExtensionMessages {
+  const std::uint8_t* messages;  ///< as write_messages writes them; none for a symbol seen once
+  std::uint64_t changed[4];      ///< bit v: the message of binary node v is not the one that was kept
+  std::uint8_t slots;            ///< 0 for a symbol seen once
+  std::uint8_t symbol;           ///< the only one seen, where slots <= 1
+};
+
 struct ContextTreeKernels {
   /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with
   /// the position before these (-1 as int8 where there is none), shared[count] with the one after (likewise).
@@ -67,6 +75,15 @@ struct ContextTreeKernels {
   /// absorb, with messages that were written for a context of the parent's length: the same bits. `symbol` is
   /// the one seen where there is one slot.
   void (*absorb_messages)(ContextNode& parent, int slots, int symbol, const std::uint8_t* messages) noexcept;
+  /// Folds an open node anew from its `count` extensions, in order: products of the slots in which one of
+  /// them has changed (of every slot if `all`); the others are left undefined. changed[0 ... 4) := their
+  /// binary nodes. The products have the same bits as if everything had been folded.
+  void (*refold)(ContextNode& node, const ExtensionMessages* extensions, int count, bool all,
+                 const TreeModelView& model, std::uint64_t* changed) noexcept;
+  /// write_messages of a node that was folded anew; what has not changed is copied from `before`.
+  void (*write_refolded)(const ContextNode& node, const std::uint64_t* changed, int depth,
+                         const ExtensionMessages& before, const TreeModelView& model,
+                         std::uint8_t* out) noexcept;
   /// Bits of everything below the topmost node, given the prior of the state at the root.
   double (*root_bits)(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept;
 };

@@ -381,6 +381,133 @@ void absorb_messages(ContextNode& parent, int slots, int symbol, const std::uint
   });
 }
 
+// ---- folding anew what has changed -----------------------------------------------------------------
+//
+// The product of a slot is that of the messages of its binary node, in order of the extensions; no other
+// binary node has a part in it. So where an extension's messages change at some binary nodes, only their
+// slots are folded again. Slots are those of the final node from the beginning: a run that is cut on the way
+// has one history until then, so its copies are the same products.
+
+// The binary nodes of an extension, and where their messages are.
+struct KeptTrie {
+  std::uint64_t used[8];
+  std::uint64_t branch[4];
+  Slots slots;
+  int before[4];  // slots in the words before
+  const std::uint8_t* exponents;
+  const std::uint8_t* lanes;
+};
+
+inline KeptTrie kept_trie(const ExtensionMessages& extension) noexcept {
+  KeptTrie trie{};
+  if (extension.slots <= 1) {
+    for (int v = 256 + extension.symbol; v > 0; v >>= 1) set_bit(trie.used, v);
+    trie.slots.words[0] = 2;
+    trie.exponents = extension.messages;
+    trie.lanes = extension.messages + 8;
+    return trie;
+  }
+  __builtin_memcpy(trie.used + 4, extension.messages, message_set_bytes);
+  mark_paths(trie.used);
+  find_branches(trie.used, trie.branch);
+  trie.slots = slots_of(trie.used, trie.branch);
+  for (int w = 1; w < 4; ++w) {
+    trie.before[w] = trie.before[w - 1] + __builtin_popcountll(trie.slots.words[w - 1]);
+  }
+  trie.exponents = extension.messages + message_set_bytes;
+  trie.lanes = trie.exponents + 8 * extension.slots;
+  return trie;
+}
+
+inline Message kept_message(const KeptTrie& trie, int v) noexcept {
+  const int slot = slot_of(trie.branch, v);
+  const std::uint64_t below = trie.slots.words[slot >> 6] & ((std::uint64_t{1} << (slot & 63)) - 1);
+  const int rank = trie.before[slot >> 6] + __builtin_popcountll(below);
+  return read_message(trie.exponents + 8 * rank, trie.lanes + sizeof(Lanes) * rank);
+}
+
+// Symbols that the extensions saw, with their binary nodes; and binary nodes that changed in one of them.
+inline void unite(ContextNode& node, const ExtensionMessages* extensions, int count,
+                  std::uint64_t* changed) noexcept {
+  for (std::uint64_t& word : node.used) word = 0;
+  for (int w = 0; w < 4; ++w) changed[w] = 0;
+  for (int c = 0; c < count; ++c) {
+    const ExtensionMessages& extension = extensions[c];
+    if (extension.slots <= 1) {
+      set_bit(node.used, 256 + extension.symbol);
+    } else {
+      std::uint64_t symbols[4];
+      __builtin_memcpy(symbols, extension.messages, message_set_bytes);
+      for (int w = 0; w < 4; ++w) node.used[4 + w] |= symbols[w];
+    }
+    for (int w = 0; w < 4; ++w) changed[w] |= extension.changed[w];
+  }
+  mark_paths(node.used);
+  find_branches(node.used, node.branch);
+  int symbols = 0;
+  node.symbol = -1;
+  for (int w = 0; w < 4; ++w) {
+    const std::uint64_t word = node.used[4 + w];
+    symbols += __builtin_popcountll(word);
+    if (word != 0) node.symbol = 64 * w + __builtin_ctzll(word);
+  }
+  if (symbols > 1) node.symbol = -1;
+}
+
+void refold(ContextNode& node, const ExtensionMessages* extensions, int count, bool all,
+            const TreeModelView& model, std::uint64_t* changed) noexcept {
+  unite(node, extensions, count, changed);
+  node.empty = false;
+  if (all) __builtin_memcpy(changed, node.used, sizeof node.branch);
+  Slots wanted = slots_of(node.used, node.branch);
+  for (int w = 0; w < 4; ++w) wanted.words[w] &= changed[w];
+  Slots known{};
+  const Message unseen{load(model.leaf + tree_states * node.depth), 0};
+  for (int c = 0; c < count; ++c) {
+    if (node.merges == merges_per_spread) {
+      for_each_ascending(known, [&](int v) { spread_slot(node, v); });
+      node.wide = true;
+      node.merges = 1;
+    }
+    ++node.merges;
+    const bool leaf = extensions[c].slots == 0;
+    const KeptTrie trie = kept_trie(extensions[c]);
+    Slots here;
+    for (int w = 0; w < 4; ++w) here.words[w] = wanted.words[w] & trie.used[w];
+    for_each_ascending(here, [&](int v) {
+      Message message = leaf ? unseen : kept_message(trie, v);
+      if (bit_of(node.branch, v) && !bit_of(trie.branch, v)) {
+        message = turned(message, bit_of(trie.used, 2 * v + 1));
+      }
+      if (bit_of(known.words, v)) {
+        multiply(node, v, message);
+      } else {
+        set(node, v, message);
+      }
+    });
+    for (int w = 0; w < 4; ++w) known.words[w] |= here.words[w];
+  }
+}
+
+void write_refolded(const ContextNode& node, const std::uint64_t* changed, int depth,
+                    const ExtensionMessages& before, const TreeModelView& model, std::uint8_t* out) noexcept {
+  const KeptTrie kept = kept_trie(before);
+  std::uint8_t* exponents = out;
+  std::uint8_t* lanes = out + 8;
+  if (node.symbol < 0) {
+    __builtin_memcpy(out, node.used + 4, message_set_bytes);
+    exponents = out + message_set_bytes;
+    lanes = exponents + 8 * slot_count(node);
+  }
+  for_each_ascending(slots_of(node.used, node.branch), [&](int v) {
+    const Message message =
+        bit_of(changed, v) ? ascend(gather(node, v), model, depth, node.depth) : kept_message(kept, v);
+    write_message(message, exponents, lanes);
+    exponents += 8;
+    lanes += sizeof(Lanes);
+  });
+}
+
 struct MarkovWeighting {
   const TreeModelView& model;
 
@@ -411,5 +538,6 @@ double root_bits(const ContextNode& node, const TreeModelView& model, const doub
   return bits;
 }
 
-constexpr ContextTreeKernels context_tree_kernels{feed,           absorb,          absorb_leaf, slot_count,
-                                                  write_messages, absorb_messages, root_bits};
+constexpr ContextTreeKernels context_tree_kernels{feed,       absorb,         absorb_leaf,
+                                                  slot_count, write_messages, absorb_messages,
+                                                  refold,     write_refolded, root_bits};
