@@ -26,7 +26,7 @@ def report(
     ] = None,
     sample: Annotated[
         str, typer.Option(help="Size that slow codes and single documents are measured on.", metavar="SIZE")
-    ] = "4M",
+    ] = "2.5M",
     limit: Annotated[
         str,
         typer.Option(help="Size that the rest is measured on; a larger corpus is sampled.", metavar="SIZE"),

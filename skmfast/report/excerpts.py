@@ -87,6 +87,27 @@ def excerpt_html(data: bytes, most_lines: int = 7) -> str:
     return f'<pre class="excerpt" dir="auto">{escape(chr(10).join(lines))}</pre>'
 
 
+def context_html(data: bytes) -> str:
+    """The bytes before a place, on one line, with blanks that can be seen.
+
+    Examples
+    --------
+    >>> context_html(b"of the "), context_html(b"\\xff\\x00")
+    ('<code class="context">of\u2423the\u2423</code>', '<code class="context hex">ff 00</code>')
+    >>> context_html(b"")
+    '<i>anything</i>'
+    """
+    if not data:
+        return "<i>anything</i>"
+    text = decoded(_whole_characters(data))
+    if not text:
+        return f'<code class="context hex">{data.hex(" ")}</code>'
+    shown = visible(
+        text.replace("\r", "").replace(" ", "\u2423").replace("\t", "\u21e5").replace("\n", "\u21b5")
+    )
+    return f'<code class="context">{escape(shown)}</code>'
+
+
 def name_html(name: str) -> str:
     """A file's name, on one line and in its own direction.
 

@@ -99,11 +99,11 @@ class Gathered:
 
         Examples
         --------
-        >>> Gathered([b"abcdef", b"ghi"], ["a", "b"], []).sample(6)
-        ([b'abcd', b'gh'], 'the first 66.7 % of each document')
+        >>> Gathered([b"abcdef", b"ghi"], ["a", "b"], []).sample(3)
+        ([b'ab', b'g'], 'the first 33.3 % of each document')
         """
         total = self.num_bytes
-        if total <= size:
+        if total <= 2 * size:  # too little to be gained
             return self.documents, "the whole corpus"
         if len(self.documents) >= MANY_DOCUMENTS:
             step = -(-total // size)

@@ -79,7 +79,7 @@ def bar(share: float, kind: str) -> Markup:
 
 
 def figure(plot: Plot, table: str, note: str | Markup = "") -> str:
-    """A plot with title and legend, drawn from the Parquet file ``table``."""
+    """A plot with title and legend, drawn from the Parquet file ``table``, or several with blanks between."""
     keys = "".join(
         f'<span class="key"><svg viewBox="0 0 18 10" aria-hidden="true">{_sample(kind)}</svg>'
         f"{escape(words)}</span>"

@@ -12,11 +12,14 @@ from skmfast.report.html import facts
 from skmfast.report.numerals import counted, fixed, short, whole
 from skmfast.report.sections import costs
 from skmfast.report.sections.exponents import data_exponent, discount_range
+from skmfast.report.sections.learning import law_of
 from skmfast.report.tables import reason_of
 
 if TYPE_CHECKING:
     from skmfast.laws.tables import Table
 
+# A fitted entropy rate whose interval is wider, in bits per byte, is no headline.
+_WIDEST_RATE = 0.4
 _STYLE = Path(__file__).with_name("page.css")
 # Even if something in the corpus got through, a browser would neither run nor fetch it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -67,11 +70,14 @@ def _lead(tables: dict[str, Table]) -> str:
         ("document" if header["documents"] == 1 else "documents", whole(header["documents"])),
         ("bits per byte", fixed(rate, 3)),
     ]
+    law = law_of(tables["learning_curve"])
+    if law is not None and law["E"].high - law["E"].low < _WIDEST_RATE:
+        pairs.append(("entropy rate, fitted", fixed(law["E"].value, 2)))
     exponents = tables["exponents"]
     discount = discount_range(exponents) if reason_of(exponents) is None else None
     if discount is not None:
         pairs.append(("discount d", fixed(discount.value, 2)))
-        pairs.append(("data exponent", fixed(data_exponent(discount).value, 2)))
+        pairs.append(("data exponent, predicted", fixed(data_exponent(discount).value, 2)))
     size = rate * header["bytes"] / 8
     text = (
         f"{header['contents']}: {whole(header['bytes'])} bytes, which take {short(size, 'B')} when they are"
@@ -85,7 +91,7 @@ def _provenance(tables: dict[str, Table], folder: str, digests: Mapping[str, str
     values = dict(zip(header.columns["setting"], header.columns["value"], strict=True))
     settings = (
         f"Made by skmfast {header.metadata['version']}. Slow codes, strings and single documents are measured"
-        f" on at most {short(float(values['sample_bytes']), 'B')}, the rest on at most"
+        f" on at most {short(2 * float(values['sample_bytes']), 'B')}, the rest on at most"
         f" {short(float(values['limit_bytes']), 'B')}. Every figure is drawn from the Parquet tables in"
         f" {counted(len(digests), 'file')} beside this page, of which these are the names and the first"
         " digits of their SHA-256."

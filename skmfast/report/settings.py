@@ -12,7 +12,8 @@ class Settings:
     Attributes
     ----------
     sample_bytes : int
-        What slow codes, strings of bytes and documents one by one are measured on.
+        What slow codes, strings of bytes and documents one by one are measured on; a corpus of up to twice
+        this size is measured whole.
     limit_bytes : int
         What fast codes and words are measured on; of a larger corpus, a sample of this size.
     passage_bytes : int
@@ -34,7 +35,7 @@ class Settings:
     ValueError: sample_bytes: 0 is less than 1
     """
 
-    sample_bytes: int = 1 << 22
+    sample_bytes: int = 5 << 19
     limit_bytes: int = 64_000_000
     passage_bytes: int = 4000
     threads: int | None = None

@@ -1,9 +1,11 @@
 """A page in a real Chromium, driven over its debugging pipe: what it says, how it looks, how it prints.
 
-As a script it takes pictures: ``python tests/report/browser.py page.html folder``.
+As a script it takes pictures: ``python tests/report/browser.py page.html folder`` of every view, and with
+``page.html picture.png`` the one that README shows (which needs Pillow; matplotlib brings it).
 """
 
 import base64
+import io
 import itertools
 import json
 import os
@@ -191,5 +193,28 @@ def take_pictures(page, folder):
         return found, browser.complaints
 
 
+def take_readme_picture(page, target):
+    """The top of the page in a wide window, and beside it on a phone in the dark."""
+    from PIL import Image
+
+    gap, tall = 48, 1730
+    with Browser(find()) as browser:
+        views = ({"width": 1000, "height": tall}, {"width": 390, "height": tall, "dark": True})
+        pictures = []
+        for view in views:
+            browser.open(page, **view)
+            pictures.append(Image.open(io.BytesIO(browser.picture(whole=False))).convert("RGB"))
+        if browser.complaints:
+            raise RuntimeError(f"the browser complains: {browser.complaints}")
+    whole = Image.new("RGB", (sum(each.width for each in pictures) + gap, tall), "white")
+    whole.paste(pictures[0], (0, 0))
+    whole.paste(pictures[1], (pictures[0].width + gap, 0))
+    # So few colours need no more than a palette.
+    whole.quantize(128, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
 if __name__ == "__main__":
-    print(json.dumps(take_pictures(sys.argv[1], sys.argv[2]), indent=1))
+    if sys.argv[2].endswith(".png"):
+        take_readme_picture(sys.argv[1], sys.argv[2])
+    else:
+        print(json.dumps(take_pictures(sys.argv[1], sys.argv[2]), indent=1))

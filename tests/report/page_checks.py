@@ -54,7 +54,7 @@ class Page(HTMLParser):
                 self.problems.append(f"id twice: {attributes['id']}")
             self._ids.add(attributes["id"])
         if "data-table" in attributes:
-            self.tables.add(attributes["data-table"])
+            self.tables |= set(attributes["data-table"].split())
         if tag == "figure":
             self.figures += 1
             if not attributes.get("data-table"):

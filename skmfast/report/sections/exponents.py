@@ -11,6 +11,7 @@ from skmfast.laws.spectrum import Estimate
 from skmfast.report.html import Column, Markup, drawing, listing, missing, paragraph
 from skmfast.report.numerals import fixed, interval, short
 from skmfast.report.sections.frequencies import METHODS, NAMES, estimates
+from skmfast.report.sections.learning import law_of
 from skmfast.report.svg import Axis, Whisker, whiskers
 from skmfast.report.tables import reason_of
 
@@ -90,7 +91,11 @@ def draw(tables: dict[str, Table]) -> str:
     if discount is None:
         why = "no estimate of d lies between 0 and 1: the counts do not have the tail that the laws speak of."
         return "".join([*parts, missing("No prediction:", why, "exponents")])
-    parts += [_laws(discount), paragraph(Markup(_meaning(discount))), _caution(discount)]
+    parts += [
+        _laws(discount, law_of(tables["learning_curve"])),
+        paragraph(Markup(_meaning(discount))),
+        _caution(discount),
+    ]
     return "".join(parts)
 
 
@@ -129,7 +134,7 @@ def _complaints(table: Table) -> str:
     return missing("Not estimated:", "; ".join(found) + ".", "exponents") if found else ""
 
 
-def _laws(discount: Estimate) -> str:
+def _laws(discount: Estimate, measured: dict[str, Estimate] | None) -> str:
     data, model = data_exponent(discount), model_exponent(discount)
     rows: list[list[str | Markup]] = [
         ["discount d", fixed(discount.value, 2), interval(discount.low, discount.high)],
@@ -138,10 +143,14 @@ def _laws(discount: Estimate) -> str:
         _factor_row("data for half the reducible loss", data),
         _factor_row("model size for half the reducible loss", model),
     ]
+    if measured is not None:
+        found = measured["a"]
+        name = "measured on the learning curve: a"
+        rows.insert(2, [name, fixed(found.value, 2), interval(found.low, found.high)])
     heading = [
         Column("predicted from the counts"),
         Column("middle", True),
-        Column("range of the methods", True),
+        Column("range", True),
     ]
     return listing(heading, rows, table="exponents")
 
