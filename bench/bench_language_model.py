@@ -31,7 +31,7 @@ from skmfast.codes.llama import Llama
 from skmfast.codes.llama2c import LlamaSizes, read_llama2c
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-from torch_llama import Llama as TorchLlama  # noqa: E402
+from torch_llama import Llama as TorchLlama
 
 REQUIRED = 5.0  # times as fast as the loop
 AT_ONCE = 50  # documents of ours, then of the peer

@@ -77,9 +77,7 @@ class Llama:
             x = x + _feed(x, gate_up, down)
         return _normed(x) * self.final_norm
 
-    def _attention_inputs(
-        self, x: Tensor, projections: Tensor, length: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _attention_inputs(self, x: Tensor, projections: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (B, heads, T, head width), rotated; several queries may share a key."""
         sizes = self.sizes
         mapped = F.linear(_normed(x), projections)
