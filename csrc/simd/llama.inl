@@ -1,6 +1,7 @@
 // Kernels of a Llama decoder, compiled once per instruction set. The file that includes this gives Lanes and
-// Ints (vectors of kWidth floats and 32-bit integers), fused(a, b, c) = a b + c rounded once, larger(a, b) (b
-// where a is NaN), scaled_up(t, p, n) (p with n added to its bits, but 0 where t < -126) and product_panel.
+// Ints and Unsigned (vectors of kWidth floats and 32-bit integers), fused(a, b, c) = a b + c rounded once,
+// larger(a, b) (b where a is NaN), scaled_up(t, p, n) (p with n added to its bits, but 0 where t < -126) and
+// product_panel.
 
 inline Lanes load(const float* from) {
   Lanes lanes;
@@ -34,7 +35,7 @@ inline Lanes power_of_two(Lanes t) {
 // 1 / d for d from 1 to 2^101: a guess that is off by an eighth at most, and three steps of Newton, of which
 // each squares that.
 inline Lanes reciprocal(Lanes d) {
-  Lanes r = reinterpret_cast<Lanes>(0x7EF311C3 - reinterpret_cast<Ints>(d));
+  Lanes r = reinterpret_cast<Lanes>(0x7EF311C3u - reinterpret_cast<Unsigned>(d));
   for (int step = 0; step < 3; ++step) r = fused(r, fused(-d, r, Lanes{} + 1.0f), r);
   return r;
 }

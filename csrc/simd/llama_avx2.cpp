@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kWidth = 8;
 typedef float Lanes __attribute__((vector_size(32)));
 typedef std::int32_t Ints __attribute__((vector_size(32)));
+typedef std::uint32_t Unsigned __attribute__((vector_size(32)));  // sums of which may wrap
 
 inline Lanes fused(Lanes a, Lanes b, Lanes c) {
   return static_cast<Lanes>(
@@ -19,7 +20,8 @@ inline Lanes larger(Lanes a, Lanes b) {
 }
 inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
   const __m256 keep = _mm256_cmp_ps(static_cast<__m256>(t), _mm256_set1_ps(-126.0f), _CMP_NLT_UQ);
-  return static_cast<Lanes>(_mm256_and_ps(keep, reinterpret_cast<__m256>(reinterpret_cast<Ints>(p) + n)));
+  const Unsigned raised = reinterpret_cast<Unsigned>(p) + reinterpret_cast<Unsigned>(n);
+  return static_cast<Lanes>(_mm256_and_ps(keep, reinterpret_cast<__m256>(raised)));
 }
 
 // Four rows by sixteen lanes at a time fill the registers.

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kWidth = 16;
 typedef float Lanes __attribute__((vector_size(64)));
 typedef std::int32_t Ints __attribute__((vector_size(64)));
+typedef std::uint32_t Unsigned __attribute__((vector_size(64)));  // sums of which may wrap
 
 inline Lanes fused(Lanes a, Lanes b, Lanes c) {
   return static_cast<Lanes>(

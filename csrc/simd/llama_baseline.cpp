@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t kWidth = 4;
 typedef float Lanes __attribute__((vector_size(16)));
 typedef std::int32_t Ints __attribute__((vector_size(16)));
+typedef std::uint32_t Unsigned __attribute__((vector_size(16)));  // sums of which may wrap
 
 #if defined(__FP_FAST_FMAF)
 
@@ -55,7 +56,8 @@ inline Lanes larger(Lanes a, Lanes b) {
   return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(a) & mask) | (reinterpret_cast<Ints>(b) & ~mask));
 }
 inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
-  return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(p) + n) & ~(t < -126.0f));
+  return reinterpret_cast<Lanes>(
+      reinterpret_cast<Ints>(reinterpret_cast<Unsigned>(p) + reinterpret_cast<Unsigned>(n)) & ~(t < -126.0f));
 }
 
 inline void product_panel(const float* a, const float* x, std::size_t depth, float* c, bool add) {
