@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "simd/llama.hpp"
@@ -26,6 +27,7 @@ constexpr std::size_t kChunk = kBlocks * kTokenLanes;
 constexpr std::size_t kGroupBytes = std::size_t{512} << 10;
 /// Windows are computed together until they have so many tokens.
 constexpr std::size_t kTogether = 512;
+constexpr double kLog2E = 1.4426950408889634;
 
 const LlamaKernels& kernels() noexcept {
 #if defined(SKM_X86)
@@ -206,7 +208,7 @@ Llama::Llama(const LlamaSizes& sizes, const LlamaWeights& weights) : sizes_(size
   const std::size_t hidden = sizes.hidden_width;
   const std::size_t queries = sizes.num_heads * sizes.head_width;
   const std::size_t keys = sizes.num_kv_heads * sizes.head_width;
-  const double by_query = 1.4426950408889634 / std::sqrt(static_cast<double>(sizes.head_width));
+  const double by_query = kLog2E / std::sqrt(static_cast<double>(sizes.head_width));
   const double log_base = portable_log2(sizes.rotation_base);
   const std::size_t half = sizes.head_width / 2;
   for (std::size_t i = 0; i < half; ++i) {
@@ -216,6 +218,8 @@ Llama::Llama(const LlamaSizes& sizes, const LlamaWeights& weights) : sizes_(size
   embedding_ = BigBuffer<float>(sizes.vocabulary * width);
   std::copy_n(weights.embedding, sizes.vocabulary * width, embedding_.get());
   final_norm_.assign(weights.final_norm, weights.final_norm + width);
+  head_ = zeros(in_panels(sizes.vocabulary) * width);
+  pack(head_, 0, weights.head, sizes.vocabulary, width, nullptr, 1.0);
   for (std::size_t layer = 0; layer < sizes.num_layers; ++layer) {
     // Weights of norms, and the scale of scores, are part of the matrices behind them.
     const float* attention_norm = weights.attention_norm + layer * width;
@@ -357,8 +361,10 @@ void find_runs(const Batch& batch, std::span<const std::size_t> offsets, std::si
 
 }  // namespace
 
-void Llama::hidden(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets, float* out,
-                   unsigned threads) const {
+/// Calls visit(first, count, work) for all tokens, some at a time, when their states are in work.normed.
+template <class Visit>
+void Llama::walk(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets, unsigned threads,
+                 const Visit& visit) const {
   const std::vector<Batch> all = batches(offsets);
   std::size_t slots = 0;
   std::size_t longest = 0;
@@ -378,23 +384,62 @@ void Llama::hidden(std::span<const std::int64_t> tokens, std::span<const std::si
         const std::size_t here = std::min(kChunk, count - first);
         find_runs(batch, offsets, first, first + here, runs);
         extend(tokens.subspan(origin + first, here), runs, cache, work);
-        float* to = out + (origin + first) * sizes_.width;
-        for (std::size_t lane = 0; lane < here; ++lane) {
-          const float* from =
-              work.normed.get() + lane / kTokenLanes * sizes_.width * kTokenLanes + lane % kTokenLanes;
-          for (std::size_t i = 0; i < sizes_.width; ++i) to[lane * sizes_.width + i] = from[i * kTokenLanes];
-        }
+        visit(origin + first, here, work);
       }
     }
   };
   run_threads(static_cast<int>(std::clamp<std::size_t>(all.size(), 1, std::max(threads, 1u))), work_on);
 }
 
-LlamaSteps::LlamaSteps(const Llama& model, const float* head, std::size_t windows, std::size_t length)
+void Llama::hidden(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets, float* out,
+                   unsigned threads) const {
+  const std::size_t width = sizes_.width;
+  walk(tokens, offsets, threads, [&](std::size_t first, std::size_t count, const LlamaWorkspace& work) {
+    for (std::size_t lane = 0; lane < count; ++lane) {
+      const float* from = work.normed.get() + lane / kTokenLanes * width * kTokenLanes + lane % kTokenLanes;
+      for (std::size_t i = 0; i < width; ++i) out[(first + lane) * width + i] = from[i * kTokenLanes];
+    }
+  });
+}
+
+void Llama::bits(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets,
+                 std::span<const std::int64_t> targets, double* out, unsigned threads) const {
+  walk(tokens, offsets, threads, [&](std::size_t first, std::size_t count, LlamaWorkspace& work) {
+    measure(targets.subspan(first, count), work, out + first);
+  });
+}
+
+/// Bits of targets behind the states in work.normed: logits are made a tile at a time and folded into sums.
+void Llama::measure(std::span<const std::int64_t> targets, LlamaWorkspace& work, double* out) const noexcept {
+  alignas(64) float max[kChunk];
+  alignas(64) double sum[kChunk];
+  float wanted[kChunk] = {};
+  std::fill_n(max, kChunk, -std::numeric_limits<float>::max());
+  std::fill_n(sum, kChunk, 0.0);
+  float* tile = work.scratch.get();
+  for (std::size_t row = 0; row < sizes_.vocabulary; row += kKeyBlock) {
+    const std::size_t rows = std::min(kKeyBlock, sizes_.vocabulary - row);
+    for (std::size_t first = 0; first < targets.size(); first += kTokenLanes) {
+      kernels().product(head_.get() + row * sizes_.width, work.normed.get() + first * sizes_.width,
+                        in_panels(rows), sizes_.width, tile, false);
+      for (std::size_t lane = 0; lane < std::min(kTokenLanes, targets.size() - first); ++lane) {
+        const std::uint64_t at = static_cast<std::uint64_t>(targets[first + lane]) - row;
+        if (at < rows) wanted[first + lane] = tile[at * kTokenLanes + lane];
+      }
+      kernels().fold(tile, rows, max + first, sum + first);
+    }
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const double below = (static_cast<double>(max[i]) - static_cast<double>(wanted[i])) * kLog2E;
+    // The maximum's own term makes a sum at least 1; one that is not is no number.
+    const double log_sum = sum[i] >= 1.0 ? portable_log2(sum[i]) : std::numeric_limits<double>::quiet_NaN();
+    out[i] = targets[i] < 0 ? 0.0 : log_sum + below;
+  }
+}
+
+LlamaSteps::LlamaSteps(const Llama& model, std::size_t windows, std::size_t length)
     : model_(model), windows_(windows), length_(length) {
   const LlamaSizes& sizes = model.sizes();
-  head_ = zeros(in_panels(sizes.vocabulary) * sizes.width);
-  pack(head_, 0, head, sizes.vocabulary, sizes.width, nullptr, 1.0);
   cache_ = std::make_unique<LlamaCache>(sizes, windows * in_panels(length));
   work_ = std::make_unique<LlamaWorkspace>(sizes, model.frequencies_, length);
 }
@@ -417,7 +462,8 @@ void LlamaSteps::logits(std::span<const std::int64_t> tokens, float* out) {
       const float* x = work_->normed.get() + lane * sizes.width;
       for (std::size_t row = 0; row < sizes.vocabulary; row += kRows) {
         const std::size_t rows = std::min(kRows, sizes.vocabulary - row);
-        kernels().product(head_.get() + row * sizes.width, x, in_panels(rows), sizes.width, tile, false);
+        kernels().product(model_.head_.get() + row * sizes.width, x, in_panels(rows), sizes.width, tile,
+                          false);
         for (std::size_t j = 0; j < std::min(kTokenLanes, here - lane); ++j) {
           float* to = out + (first + lane + j) * sizes.vocabulary + row;
           for (std::size_t i = 0; i < rows; ++i) to[i] = tile[i * kTokenLanes + j];

@@ -41,6 +41,9 @@ struct LlamaKernels {
   /// gate[i] = gate[i] / (1 + exp(-gate[i])) * gate[count + i]
   void (*activate)(float* gate, std::size_t count);
   void (*attend)(const Attention& attention);
+  /// Folds rows of logits (rows, 32) into each lane's maximum (-FLT_MAX at first) and sum of exp(z -
+  /// maximum).
+  void (*fold)(const float* logits, std::size_t rows, float* max, double* sum);
 };
 
 const LlamaKernels& llama_kernels_baseline() noexcept;

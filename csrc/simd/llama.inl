@@ -171,4 +171,22 @@ void attend(const Attention& a) {
   }
 }
 
-constexpr LlamaKernels kKernels = {product, normalise, rotate, activate, attend};
+void fold(const float* logits, std::size_t rows, float* max, double* sum) {
+  for (std::size_t v = 0; v < kTokenLanes; v += kWidth) {
+    const Lanes before = load(max + v);
+    Lanes high = before;
+    for (std::size_t j = 0; j < rows; ++j) high = larger(load(logits + j * kTokenLanes + v), high);
+    Lanes sums[4] = {};
+    for (std::size_t j = 0; j < rows; ++j) {
+      sums[j % 4] += power_of_two((load(logits + j * kTokenLanes + v) - high) * 1.44269504f);
+    }
+    const Lanes fall = power_of_two((before - high) * 1.44269504f);
+    const Lanes here = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      sum[v + j] = sum[v + j] * static_cast<double>(fall[j]) + static_cast<double>(here[j]);
+    }
+    store(max + v, high);
+  }
+}
+
+constexpr LlamaKernels kKernels = {product, normalise, rotate, activate, attend, fold};

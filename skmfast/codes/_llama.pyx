@@ -39,13 +39,15 @@ cdef extern from "skm/llama.hpp" namespace "skm" nogil:
         const float* up
         const float* down
         const float* final_norm
+        const float* head
 
     cdef cppclass Llama:
         Llama(const LlamaSizes&, const LlamaWeights&) except +
         void hidden(Tokens, Offsets, float*, unsigned) except +
+        void bits(Tokens, Offsets, Tokens, double*, unsigned) except +
 
     cdef cppclass LlamaSteps:
-        LlamaSteps(const Llama&, const float*, size_t, size_t) except +
+        LlamaSteps(const Llama&, size_t, size_t) except +
         size_t windows()
         size_t length()
         size_t position()
@@ -66,6 +68,14 @@ cdef cnp.ndarray checked(tokens, size_t vocabulary):
         raise ValueError(f"tokens must be in one dimension, not {array.ndim}")
     if array.size and not 0 <= array.min() <= array.max() < vocabulary:
         raise ValueError(f"a token is not in the vocabulary of {vocabulary:,}")
+    return array
+
+
+cdef cnp.ndarray rising(offsets, Py_ssize_t end):
+    cdef cnp.ndarray array = np.ascontiguousarray(offsets, dtype=np.uintp)
+    rises = array.ndim == 1 and array.size and not array[0] and (array[1:] >= array[:-1]).all()
+    if not rises or array[array.size - 1] != end:
+        raise ValueError(f"offsets must rise from 0 to the number of tokens, {end}")
     return array
 
 
@@ -112,6 +122,7 @@ cdef class Decoder:
         given.up = floats(weights, "up", (num_layers, hidden_width, width))
         given.down = floats(weights, "down", (num_layers, width, hidden_width))
         given.final_norm = floats(weights, "final_norm", (width,))
+        given.head = floats(weights, "head", (vocabulary, width))
         self.sizes = sizes
         with nogil:
             self.model = new Llama(sizes, given)
@@ -131,10 +142,7 @@ cdef class Decoder:
             Results do not depend on it.
         """
         cdef cnp.ndarray ids = checked(tokens, self.sizes.vocabulary)
-        cdef cnp.ndarray ends = np.ascontiguousarray(offsets, dtype=np.uintp)
-        rises = ends.ndim == 1 and ends.size and not ends[0] and (ends[1:] >= ends[:-1]).all()
-        if not rises or ends[ends.size - 1] != ids.size:
-            raise ValueError(f"offsets must rise from 0 to the number of tokens, {ids.size}")
+        cdef cnp.ndarray ends = rising(offsets, ids.size)
         cdef cnp.ndarray out = np.empty((ids.size, self.sizes.width), dtype=np.float32)
         cdef const int64_t* from_tokens = <const int64_t*> cnp.PyArray_DATA(ids)
         cdef const size_t* from_offsets = <const size_t*> cnp.PyArray_DATA(ends)
@@ -144,6 +152,32 @@ cdef class Decoder:
             self.model.hidden(Tokens(from_tokens, count), Offsets(from_offsets, num_offsets), to, threads)
         return out
 
+    def bits(self, tokens, offsets, targets, *, unsigned threads):
+        """Bits (N,) of the target behind each token; 0 where it is negative, NaN where the model gives none.
+
+        Parameters
+        ----------
+        targets : array of integers, shape (N,)
+        tokens, offsets, threads
+            As for ``hidden``.
+        """
+        cdef cnp.ndarray ids = checked(tokens, self.sizes.vocabulary)
+        cdef cnp.ndarray ends = rising(offsets, ids.size)
+        cdef cnp.ndarray wanted = np.ascontiguousarray(targets, dtype=np.int64)
+        if wanted.ndim != 1 or wanted.size != ids.size or (wanted.size and wanted.max() >= self.sizes.vocabulary):
+            raise ValueError(f"{ids.size} targets in the vocabulary of {self.sizes.vocabulary:,} are needed")
+        cdef cnp.ndarray out = np.empty(ids.size, dtype=np.float64)
+        cdef const int64_t* from_tokens = <const int64_t*> cnp.PyArray_DATA(ids)
+        cdef const int64_t* from_targets = <const int64_t*> cnp.PyArray_DATA(wanted)
+        cdef const size_t* from_offsets = <const size_t*> cnp.PyArray_DATA(ends)
+        cdef double* to = <double*> cnp.PyArray_DATA(out)
+        cdef size_t count = ids.size, num_offsets = ends.size
+        with nogil:
+            self.model.bits(
+                Tokens(from_tokens, count), Offsets(from_offsets, num_offsets), Tokens(from_targets, count), to,
+                threads)
+        return out
+
 
 cdef class Steps:
     """Windows side by side, one token of each at a time.
@@ -151,7 +185,6 @@ cdef class Steps:
     Parameters
     ----------
     decoder : Decoder
-    head : ndarray of float32, shape (V, width)
     windows, length : int
         How many, and of how many tokens at most.
     """
@@ -159,11 +192,10 @@ cdef class Steps:
     cdef LlamaSteps* steps
     cdef Decoder decoder
 
-    def __cinit__(self, Decoder decoder not None, head, size_t windows, size_t length):
-        cdef const float* rows = floats({"head": head}, "head", (decoder.sizes.vocabulary, decoder.sizes.width))
+    def __cinit__(self, Decoder decoder not None, size_t windows, size_t length):
         self.decoder = decoder
         with nogil:
-            self.steps = new LlamaSteps(decoder.model[0], rows, windows, length)
+            self.steps = new LlamaSteps(decoder.model[0], windows, length)
 
     def __dealloc__(self):
         del self.steps

@@ -310,7 +310,7 @@ class LanguageModel:
         each = self.token_lengths(
             documents, per_document=per_document, threads=threads, progress=progress, parts=parts
         )
-        alone = np.array([math.fsum(found.bits) for found in each], dtype=np.float64)
+        alone = np.array([math.fsum(found.bits.tolist()) for found in each], dtype=np.float64)
         sizes = np.array([len(document) for document in documents], dtype=np.int64)
         return CodeLengths(
             bits=math.fsum(alone),

@@ -80,7 +80,7 @@ class Llama2cTokenizer:
     def decode(self, tokens: Sequence[int] | npt.NDArray[np.int64]) -> bytes:
         """Bytes of the tokens of a whole document."""
         numbers = tokens.tolist() if isinstance(tokens, np.ndarray) else tokens
-        text = b"".join([self._bytes[token] for token in numbers])
+        text = b"".join(map(self._bytes.__getitem__, numbers))
         return text[1:] if text[:1] == b" " else text
 
 

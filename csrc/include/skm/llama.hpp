@@ -39,6 +39,7 @@ struct LlamaWeights {
   const float* up;              // the same
   const float* down;            // (layers, width, hidden_width)
   const float* final_norm;      // (width)
+  const float* head;            // (vocabulary, width)
 };
 
 namespace detail {
@@ -64,12 +65,22 @@ class Llama {
   void hidden(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets, float* out,
               unsigned threads) const;
 
+  /// Bits of targets[i], -log2 of the probability that it has behind tokens[i]; 0 where the target is
+  /// negative, not a number where the model gives none. Throws std::bad_alloc.
+  void bits(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets,
+            std::span<const std::int64_t> targets, double* out, unsigned threads) const;
+
  private:
   friend class LlamaSteps;
   struct Layer {
     BigBuffer<float> projections, output, gate_up, down;
   };
 
+  template <class Visit>
+  void walk(std::span<const std::int64_t> tokens, std::span<const std::size_t> offsets, unsigned threads,
+            const Visit& visit) const;
+  void measure(std::span<const std::int64_t> targets, detail::LlamaWorkspace& work,
+               double* out) const noexcept;
   void extend(std::span<const std::int64_t> tokens, std::span<const detail::LlamaRun> runs,
               const detail::LlamaCache& cache, detail::LlamaWorkspace& work) const noexcept;
   void attend(std::span<const detail::LlamaRun> runs, std::size_t layer, std::size_t block,
@@ -80,14 +91,14 @@ class Llama {
   BigBuffer<float> embedding_;
   std::vector<Layer> layers_;
   std::vector<float> final_norm_;
+  BigBuffer<float> head_;
 };
 
 /// Windows side by side, one token of each at a time.
 class LlamaSteps {
  public:
-  /// For so many windows of at most `length` tokens; `head` is (vocabulary, width) and is copied. `model`
-  /// must outlive this. Throws std::bad_alloc.
-  LlamaSteps(const Llama& model, const float* head, std::size_t windows, std::size_t length);
+  /// For so many windows of at most `length` tokens. `model` must outlive this. Throws std::bad_alloc.
+  LlamaSteps(const Llama& model, std::size_t windows, std::size_t length);
   ~LlamaSteps();
 
   std::size_t windows() const noexcept { return windows_; }
@@ -102,7 +113,6 @@ class LlamaSteps {
  private:
   const Llama& model_;
   std::size_t windows_, length_, position_ = 0;
-  BigBuffer<float> head_;
   std::unique_ptr<detail::LlamaCache> cache_;
   std::unique_ptr<detail::LlamaWorkspace> work_;
 };
