@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 from skmfast.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from skmfast import codes, coding, corpora, laws, samplers, sources
+    from skmfast import codes, coding, corpora, laws, report, samplers, sources, structure
     from skmfast.codes.base import Code, CodeLengths
     from skmfast.codes.measure import code_length
     from skmfast.codes.registry import make_code
     from skmfast.operators import LinearCrossEntropy, linear_cross_entropy
+    from skmfast.structure.function import structure_function
 
 __version__ = "0.1.0"
 
@@ -40,8 +41,11 @@ __all__ = [
     "laws",
     "linear_cross_entropy",
     "make_code",
+    "report",
     "samplers",
     "sources",
+    "structure",
+    "structure_function",
 ]
 
 
@@ -52,7 +56,11 @@ _HOMES = {
     "code_length": "skmfast.codes.measure",
     "linear_cross_entropy": "skmfast.operators",
     "make_code": "skmfast.codes.registry",
-    **{room: f"skmfast.{room}" for room in ("codes", "coding", "corpora", "laws", "samplers", "sources")},
+    "structure_function": "skmfast.structure.function",
+    **{
+        room: f"skmfast.{room}"
+        for room in ("codes", "coding", "corpora", "laws", "report", "samplers", "sources", "structure")
+    },
 }
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -85,7 +85,9 @@ void activate(float* gate, std::size_t count) {
     const Lanes g = load(gate + at);
     Lanes t = g * -1.44269504f;
     t = choose(t > 100.0f, Lanes{} + 100.0f, t);
-    store(gate + at, g * reciprocal(1.0f + power_of_two(t)) * load(up + at));
+    // Far below, where the sigmoid is at its floor of 2^-100, the gate must not outgrow it.
+    const Lanes bounded = choose(g < -128.0f, Lanes{} - 128.0f, g);
+    store(gate + at, bounded * reciprocal(1.0f + power_of_two(t)) * load(up + at));
   }
 }
 

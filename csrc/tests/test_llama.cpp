@@ -81,7 +81,9 @@ void test_activation() {
     for (std::size_t i = 0; i < 3 * kTokenLanes; ++i) {
       const double g = gate[i];
       const double wanted = g / (1.0 + std::exp(-g)) * static_cast<double>(gate[3 * kTokenLanes + i]);
-      CHECK(std::abs(found[i] - wanted) <= 5e-7 * std::abs(wanted) + 1e-26);
+      // The exponent is a float32 product: off by as much as its rounding and that of the constant.
+      const double relative = 3e-7 + 7.2e-8 * std::abs(g);
+      CHECK(std::abs(found[i] - wanted) <= relative * std::abs(wanted) + 1e-26);
     }
     if (first.empty()) first = found;
     CHECK(same(found, first));
