@@ -103,11 +103,12 @@ def test_readme_shows_the_record(tables):
     assert shown == tables["readme_block"](json.loads(RECORD.read_text()))
 
 
-def test_readme_shows_the_records_of_sampling(tables, monkeypatch):
+@pytest.mark.parametrize("script", ["sampling_table", "language_model_table"])
+def test_readme_shows_the_records(script, tables, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    sampling = runpy.run_path(str(ROOT / "bench" / "sampling_table.py"))
-    shown = tables["block_in"]((ROOT / "README.md").read_text(), sampling["BEGIN"], sampling["END"])
-    assert shown == sampling["from_results"]()
+    made = runpy.run_path(str(ROOT / "bench" / f"{script}.py"))
+    shown = tables["block_in"]((ROOT / "README.md").read_text(), made["BEGIN"], made["END"])
+    assert shown == made["from_results"]()
 
 
 @pytest.mark.parametrize("name", ["data_scaling", "model_scaling"])
