@@ -31,8 +31,8 @@ def table(record: dict[str, Any]) -> str:
     header = [what, "bits per byte", "lm-evaluation-harness"]
     lines = markdown(header, [line(row) for row in rows])
     return (
-        f"{lines}\n\nBOS is token {rows[0]['bos_token']}; the harness, {record['versions']['lm_eval']}, scores one"
-        " policy: windows of a given length after one token, the last one full."
+        f"{lines}\n\nBOS is token {rows[0]['bos_token']}; the harness, {record['versions']['lm_eval']},"
+        " scores one policy: windows of a given length after one token, the last one full."
     )
 
 
