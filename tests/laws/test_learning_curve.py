@@ -45,8 +45,10 @@ def test_blocks_cost_what_lengths_of_prefixes_differ_by(text, code):
 def test_mean_of_a_power_over_a_block():
     for exponent in (0.05, 0.3, 0.5):
         for begin, end in ((1000, 1414), (1000, 2000)):
-            mean = np.mean((begin + (np.arange(100_000) + 0.5) / 100_000 * (end - begin)) ** -exponent)
-            assert middle(begin, end) ** -exponent == pytest.approx(mean, rel=2e-3)
+            sizes = begin + (np.arange(100_000) + 0.5) / 100_000 * (end - begin)
+            mean = np.mean(sizes**-exponent)
+            short = 1 - middle(begin, end) ** -exponent / mean
+            assert short == pytest.approx(exponent**2 / 2 * np.var(np.log(sizes)), rel=0.05)
 
 
 @pytest.mark.parametrize("size", [300, 1000, 4097])
