@@ -11,7 +11,10 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("skmfast.operators needs torch: pip install 'skmfast[torch]'") from error
 from torch import Tensor, nn
 
 from skmfast.head import tensors

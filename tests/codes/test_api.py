@@ -1,6 +1,7 @@
 """`skmfast.code_length`: what it takes, what it gives, what it rejects."""
 
 import array
+import importlib.util
 import json
 import os
 import pathlib
@@ -294,3 +295,13 @@ def test_names():
         assert getattr(skm, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         skm.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["linear_cross_entropy", "LinearCrossEntropy"])
+def test_names_that_need_torch(name):
+    assert name in dir(skm)
+    if importlib.util.find_spec("torch") is None:
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'skmfast\[torch\]'"):
+            getattr(skm, name)
+    else:
+        assert callable(getattr(skm, name))
