@@ -14,7 +14,10 @@ from typing import Any, NamedTuple, cast
 try:
     import torch
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError("skmfast.operators needs torch: pip install 'skmfast[torch]'") from error
+    if error.name != "torch":
+        raise
+    needs = "skmfast.operators needs torch: pip install 'skmfast[torch]'"
+    raise ModuleNotFoundError(needs, name="torch") from None
 from torch import Tensor, nn
 
 from skmfast.head import tensors

@@ -215,7 +215,7 @@ class LanguageModel:
         --------
         A model of bytes, in which every byte depends on the one before it alone:
 
-        >>> import pytest; torch = pytest.importorskip("torch")
+        >>> import torch
         >>> class Bigrams(torch.nn.Module):
         ...     def __init__(self):
         ...         super().__init__()
