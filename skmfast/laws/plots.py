@@ -353,6 +353,8 @@ def _fit(table: Table) -> Figure:
 
 def _learning_curve(table: Table) -> Figure:
     """Bits per byte of each block against bytes seen: measured, fitted, and forecast from the first half."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
     from skmfast.laws.learning_curve import middle
 
     figure, panels = _panels(1, 1, 6.2, 4.6)
@@ -382,6 +384,10 @@ def _learning_curve(table: Table) -> Figure:
     )  # fmt: skip
     title = "Learning curve" if rate is not None else f"Learning curve: {table.metadata['reason']}"
     _dress(axes, x="bytes seen", y="bits per byte of the next block", title=title)
+    # A curve of little more than a decade: ticks at 1, 2 and 5, as plain numbers.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     _legend(axes, loc="best")
     figure.tight_layout()
     return figure
