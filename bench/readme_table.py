@@ -200,6 +200,19 @@ def with_block(text: str, block: str, begin: str = BEGIN, end: str = END) -> str
     return f"{before}{begin}\n\n{block}\n\n{end}{after}"
 
 
+def print_or_write(description: str | None, text: str, begin: str, end: str) -> None:
+    """The command line of a script that makes a block of the README: prints it, or writes it there."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", type=Path, metavar="README.md")
+    target = parser.parse_args().write
+    if target is None:
+        print(text)
+    else:
+        target.write_text(with_block(target.read_text(), text, begin, end))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

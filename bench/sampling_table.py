@@ -6,12 +6,11 @@ there, and tests/test_readme_figures.py checks that it is what the records say.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from readme_table import markdown, with_block
+from readme_table import markdown, print_or_write
 
 RESULTS = Path(__file__).parent / "results"
 BEGIN = "<!-- sources: from bench/results by bench/sampling_table.py -->"
@@ -96,18 +95,5 @@ def from_results() -> str:
     return tables(*(json.loads((RESULTS / f"{name}.json").read_text()) for name in names))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--write", type=Path, metavar="README.md")
-    arguments = parser.parse_args()
-    text = from_results()
-    if arguments.write is None:
-        print(text)
-    else:
-        arguments.write.write_text(with_block(arguments.write.read_text(), text, BEGIN, END))
-
-
 if __name__ == "__main__":
-    main()
+    print_or_write(__doc__, from_results(), BEGIN, END)
