@@ -43,8 +43,8 @@ def speeds(record: dict[str, Any]) -> str:
         for row in rows
     )
     return (
-        f"{rows[0]['documents']:,} documents under stories260K, as fast as a loop in plain torch that scores one after"
-        f" the other with full logits: {said}."
+        f"Speed on {rows[0]['documents']:,} documents under stories260K, beside plain torch, one document"
+        f" at a time with all its logits: {said}."
     )
 
 
