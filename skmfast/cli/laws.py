@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skmfast.cli.app import FAILED, app, complain, console, fail, usage_errors
+from skmfast.cli.targets import check_targets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 Discounts = Annotated[str, typer.Option(help="Discounts d, between 0 and 1, separated by commas.")]
 ContentBits = Annotated[float, typer.Option(help="H0, bits of an element's content.")]
 
-_IMAGES = (".png", ".svg", ".pdf")
 _SHOWN_ROWS = 40
 
 
@@ -80,7 +79,7 @@ def redundancy(
     from skmfast.laws.tables import Table, stacked
     from skmfast.settings import resolve_threads
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     with usage_errors():
         values = _discounts(discount)
         first, last = _range("--from", from_, "--to", to)
@@ -144,7 +143,7 @@ def capacity(
     from skmfast.laws.tables import Table, stacked
     from skmfast.laws.weights import ZipfMandelbrot
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     with usage_errors():
         values = _discounts(discount)
         if rate_law not in ("linear", "exponential"):
@@ -196,7 +195,7 @@ def acquisition(
     from skmfast.laws.tables import Table, stacked
     from skmfast.laws.weights import ZipfMandelbrot
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     with usage_errors():
         first, last = _range("--from", from_, "--to", to)
         sizes = log_spaced(last, _at_least_one("--per-decade", per_decade), smallest=first)
@@ -245,7 +244,7 @@ def heaps(
     from skmfast.laws.spectrum import Spectrum
     from skmfast.laws.tables import Table, stacked
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     parts: list[dict[str, npt.ArrayLike]] = []
     fitted: dict[str, dict[str, float]] = {}
     streams, failed = _streams(paths, tokens)
@@ -306,7 +305,7 @@ def zipf(
     from skmfast.laws.tables import Table, stacked
     from skmfast.laws.zipf import fit_zipf, rank_size_regression
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     parts: list[dict[str, npt.ArrayLike]] = []
     fitted: dict[str, dict[str, Any]] = {}
     streams, failed = _streams(paths, tokens)
@@ -383,7 +382,7 @@ def learning_curve(
     from skmfast.corpora import Document, expand
     from skmfast.laws.learning_curve import fit_learning_curve
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     with usage_errors():
         chosen = make_code(code)
     documents: list[bytes | memoryview] = []
@@ -461,7 +460,7 @@ def fit(
     from skmfast.laws.power_law import fit as fit_law
     from skmfast.laws.tables import Table
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     try:
         columns = measurements.read(file)
         chosen = measurements.variables_of(columns, variables, file.name)
@@ -508,7 +507,7 @@ def draw(
     """Draw the figure of a stored table again."""
     from skmfast.errors import CorpusError
 
-    _check_targets(None, plot)
+    check_targets(None, plot)
     try:
         _draw(table.read_bytes(), plot, str(table))
     except (CorpusError, OSError) as error:
@@ -548,20 +547,6 @@ def _at_least_one(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f"{name}: {value} is less than 1")
     return value
-
-
-def _check_targets(out: Path | None, plot: Path | None) -> None:
-    """Say before a long computation what could not be written after it."""
-    for name, path in (("--out", out), ("--plot", plot)):
-        if path is not None and not os.access(path.parent, os.W_OK):
-            fail(f"{name} {path}: the folder does not exist or cannot be written to")
-    if plot is not None:
-        if plot.suffix.lower() not in _IMAGES:
-            fail(f"--plot {plot}: the name ends in none of {', '.join(_IMAGES)}")
-        import importlib.util
-
-        if importlib.util.find_spec("matplotlib") is None:
-            fail("--plot needs matplotlib: pip install 'skmfast[plot]'")
 
 
 def _streams(paths: list[str], tokens: str) -> tuple[dict[str, npt.NDArray[np.int64]], bool]:

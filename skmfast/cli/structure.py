@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skmfast.cli.app import FAILED, app, complain, console, fail, usage_errors
+from skmfast.cli.targets import check_targets
 
 if TYPE_CHECKING:
     from skmfast.structure.curve import StructureFunction
 
-_IMAGES = (".png", ".svg", ".pdf")
 _SHOWN = 16
 
 
@@ -63,7 +62,7 @@ def structure(
     """
     from skmfast.settings import parse_memory, resolve_threads
 
-    _check_targets(out, plot)
+    check_targets(out, plot)
     with usage_errors():
         if points < 0:
             raise ValueError(f"--points: {points} is less than 0")
@@ -88,19 +87,6 @@ def structure(
         _print_json(curve)
     else:
         _print_table(curve)
-
-
-def _check_targets(out: Path | None, plot: Path | None) -> None:
-    for name, path in (("--out", out), ("--plot", plot)):
-        if path is not None and not os.access(path.parent, os.W_OK):
-            fail(f"{name} {path}: the folder does not exist or cannot be written to")
-    if plot is not None:
-        if plot.suffix.lower() not in _IMAGES:
-            fail(f"--plot {plot}: the name ends in none of {', '.join(_IMAGES)}")
-        import importlib.util
-
-        if importlib.util.find_spec("matplotlib") is None:
-            fail("--plot needs matplotlib: pip install 'skmfast[plot]'")
 
 
 def _computed(paths: list[str], family: str, tokens: bool, settings: dict[str, Any]) -> StructureFunction:
