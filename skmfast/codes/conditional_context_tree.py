@@ -14,9 +14,9 @@ from skmfast.codes.context_tree import (
     ContextTreeCounts,
     _check_documents,
     _lay_out,
-    _watched,
 )
 from skmfast.codes.reference import describe_reference
+from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
 
 # Documents are measured in batches of about this size: each is laid out behind its padding.
@@ -55,7 +55,7 @@ class ConditionalContextTree:
         text, segments = _lay_out(counts)
         job, workers = Job(), resolve_threads(threads)
         try:
-            self._tree: ReferenceTree = _watched(
+            self._tree: ReferenceTree = watched(
                 lambda: ReferenceTree(model, text, segments, workers, limit, job),
                 job,
                 counts.num_bytes,
@@ -130,7 +130,7 @@ class ConditionalContextTree:
         _check_text(counts)
         text, segments = _lay_out(counts)
         job = Job()
-        joint = _watched(lambda: self._tree.joint_bits(text, segments, job), job, counts.num_bytes, progress)
+        joint = watched(lambda: self._tree.joint_bits(text, segments, job), job, counts.num_bytes, progress)
         return joint - self._tree.bits
 
     def _each(
@@ -159,7 +159,7 @@ class ConditionalContextTree:
                 if progress is not None:
                     progress((before + fraction * size) / total)
 
-            _watched(measure, job, counts.num_bytes, report)
+            watched(measure, job, counts.num_bytes, report)
             done += counts.num_bytes
         return joint - self._tree.bits
 

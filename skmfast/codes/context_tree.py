@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, Job, TreeModel, least_memory
 from skmfast.codes.base import CodeLengths, describe
+from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
 
 if TYPE_CHECKING:
     from skmfast.codes.conditional_context_tree import ConditionalContextTree
 
-Result = TypeVar("Result")
 
 # Memory, in bytes, that Python and its libraries take.
 _INTERPRETER = 1 << 27
-
-# Smallest input, in bytes, that is worth a thread to watch over it.
-_WATCHED = 1 << 16
-
 
 # Positions are 32-bit numbers.
 _MAX_TEXT = 1 << 32
@@ -285,7 +279,7 @@ class ContextTree:
         _check_size(len(document))
         model = self._sequential()
         text, job = np.frombuffer(document, dtype=np.uint8), Job()
-        return _watched(lambda: model.encode(text, job), job, len(document), progress)
+        return watched(lambda: model.encode(text, job), job, len(document), progress)
 
     def decode(
         self, payload: bytes, num_bytes: int, *, progress: Callable[[float], None] | None = None
@@ -300,7 +294,7 @@ class ContextTree:
         _check_size(num_bytes)
         model = self._sequential()
         stream, job = np.frombuffer(payload, dtype=np.uint8), Job()
-        return _watched(lambda: model.decode(stream, num_bytes, job), job, num_bytes, progress)
+        return watched(lambda: model.decode(stream, num_bytes, job), job, num_bytes, progress)
 
     def _sequential(self) -> TreeModel:
         """The model, if it can predict in sequence."""
@@ -314,7 +308,7 @@ class ContextTree:
         for document, out in zip(documents, bits, strict=True):
             _check_size(len(document))
             text, job = np.frombuffer(document, dtype=np.uint8), Job()
-            _watched(partial(self._sequential().byte_bits, text, out, job), job, len(document), None)
+            watched(partial(self._sequential().byte_bits, text, out, job), job, len(document), None)
         return np.concatenate(bits) if bits else np.zeros(0)
 
     def _run(
@@ -340,7 +334,7 @@ class ContextTree:
             self._model.bits_each(text, segments, threads, room, job, out)
             return out
 
-        return _watched(compute, job, counts.num_bytes, progress)
+        return watched(compute, job, counts.num_bytes, progress)
 
 
 def _check_documents(documents: object, name: str) -> None:
@@ -383,25 +377,3 @@ def _lay_out(counts: ContextTreeCounts) -> tuple[npt.NDArray[np.uint8], npt.NDAr
         if len(data):
             text[begin:end] = np.frombuffer(data, dtype=np.uint8)
     return text, segments
-
-
-def _watched(
-    compute: Callable[[], Result], job: Job, total: int, progress: Callable[[float], None] | None
-) -> Result:
-    """Runs ``compute`` where signals can still be heard: an interrupt cancels the job."""
-    if total < _WATCHED:
-        return compute()
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(compute)
-        try:
-            while True:
-                try:
-                    result = future.result(timeout=0.2)
-                    break
-                except FutureTimeout:
-                    if progress is not None:
-                        progress(job.done / total)
-        except BaseException:
-            job.cancel()
-            raise
-    return result

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes import _two_part
 from skmfast.codes._two_part import PADDING, Job
+from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
 
-Result = TypeVar("Result")
 Floats = npt.NDArray[np.float64]
 Symbols = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 SymbolDocument = bytes | bytearray | memoryview | npt.NDArray[np.integer[Any]]
 
-# Smallest corpus, in symbols, that is worth a thread to watch over it.
-_WATCHED = 1 << 16
 _CHUNK = 1 << 20
 
 
@@ -218,23 +214,3 @@ def _check_memory(text: Symbols, num_documents: int, threads: int, memory: int |
             f"memory: {limit:,} bytes are too few for {len(text):,} symbols on {threads} threads;"
             f" at least {least:,}"
         )
-
-
-def watched(
-    compute: Callable[[], Result], job: Job, total: int, progress: Callable[[float], None] | None
-) -> Result:
-    """Runs ``compute`` where signals can still be heard: an interrupt cancels the job."""
-    if total < _WATCHED:
-        return compute()
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(compute)
-        try:
-            while True:
-                try:
-                    return future.result(timeout=0.2)
-                except FutureTimeout:
-                    if progress is not None:
-                        progress(min(job.done / total, 1.0))
-        except BaseException:
-            job.cancel()
-            raise

@@ -10,7 +10,8 @@ import numpy as np
 from skmfast.codes import _two_part
 from skmfast.codes._two_part import PADDING, Job
 from skmfast.codes.base import CodeLengths, describe
-from skmfast.codes.tree_hull import tree_hull, watched
+from skmfast.codes.tree_hull import tree_hull
+from skmfast.codes.watching import watched
 from skmfast.errors import CorruptStreamError
 
 MAX_DEPTH: int = _two_part.MAX_DEPTH_BYTES
