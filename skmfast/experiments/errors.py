@@ -9,6 +9,10 @@ class ExperimentError(SkmfastError):
     """Base class: an experiment or one of its runs cannot be carried out. The message says what to change."""
 
 
+class ConfigurationError(ExperimentError, ValueError):
+    """A setting that does not exist, is missing, or has a value it cannot have; the message says where."""
+
+
 class DivergedError(ExperimentError):
     """The loss of a training run is not finite, or far above what knowing nothing costs."""
 
