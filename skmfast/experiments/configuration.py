@@ -75,19 +75,17 @@ def parse_yaml(text: str, name: str) -> Node:
     """
     import yaml
 
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
-        if root is None:
-            return Node({}, name)
-        return _Reader(loader, name).read(root, f"{name}, line 1", 0)
+        return Node({}, name) if root is None else _Reader(loader, name).read(root, f"{name}, line 1", 0)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigurationError(f"{name}{line}: is no YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except RecursionError:
+        raise ConfigurationError(f"{name}: is no YAML: too many brackets within each other") from None
+    except yaml.YAMLError as error:
         raise ConfigurationError(f"{name}: is no YAML: {error}") from None
-    finally:
-        loader.dispose()
 
 
 class _Reader:
@@ -106,7 +104,10 @@ class _Reader:
             return Node(self._settings(node, level), place)
         if node.id == "sequence":
             return Node([self.read(each, self._place(each), level + 1) for each in node.value], place)
-        return Node(self._loader.construct_object(node), place)
+        try:
+            return Node(self._loader.construct_object(node), place)
+        except ValueError as error:  # 2026-13-01 is taken for a date
+            raise ConfigurationError(f"{place}: {node.value!r} is no value: {error}") from None
 
     def _settings(self, node: Any, level: int) -> dict[str, Node]:
         settings: dict[str, Node] = {}
@@ -265,9 +266,20 @@ def _optional(hint: Any, node: Node, path: str, old: object) -> object:
     kinds = [each for each in typing.get_args(hint) if each is not type(None)]
     if node.value is None and len(kinds) < len(typing.get_args(hint)):
         return None
-    if len(kinds) != 1:
-        raise TypeError(f"{path}: a field of type {hint!r} cannot be set from outside")
-    return _value(kinds[0], node, path, old)
+    shape = _shape(node.value)
+    chosen = [kind for kind in kinds if _kind_shape(kind) is shape] or kinds
+    return _value(chosen[0], node, path, old)
+
+
+def _shape(value: object) -> type:
+    return type(value) if type(value) in (dict, list) else object
+
+
+def _kind_shape(kind: Any) -> type:
+    """What settings of this type look like: dict, list, or object for a scalar."""
+    if dataclasses.is_dataclass(kind):
+        return dict
+    return list if typing.get_origin(kind) is tuple else object
 
 
 def _tuple(hint: Any, node: Node, path: str) -> tuple[object, ...]:
@@ -313,8 +325,9 @@ def _wrong(node: Node, path: str, wanted: str) -> ConfigurationError:
         shown = f"a list of {len(shown)}"
     else:
         shown = "nothing" if shown is None else repr(shown)
-    return ConfigurationError(f"{node.place}: {path}: {shown} is not {wanted}" if path else
-                              f"{node.place}: {shown} is not {wanted}")
+    return ConfigurationError(
+        f"{node.place}: {path}: {shown} is not {wanted}" if path else f"{node.place}: {shown} is not {wanted}"
+    )
 
 
 def _join(path: str, name: str) -> str:
@@ -373,7 +386,8 @@ def _plain_value(hint: Any, value: Any) -> Any:
         return None
     kinds = [each for each in typing.get_args(hint) if each not in (type(None), Ellipsis)]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return _plain_value(kinds[0] if len(kinds) == 1 else type(value), value)
+        shape = dict if dataclasses.is_dataclass(value) else list if isinstance(value, tuple) else object
+        return _plain_value(next(kind for kind in kinds if _kind_shape(kind) is shape), value)
     if typing.get_origin(hint) is tuple:
         kinds = kinds if len(kinds) == len(value) else kinds * len(value)
         return [_plain_value(kind, each) for kind, each in zip(kinds, value, strict=True)]

@@ -13,6 +13,10 @@ class ConfigurationError(ExperimentError, ValueError):
     """A setting that does not exist, is missing, or has a value it cannot have; the message says where."""
 
 
+class UnknownNameError(ExperimentError, ValueError):
+    """There is no experiment, or no preset, of that name; the message has near ones."""
+
+
 class DivergedError(ExperimentError):
     """The loss of a training run is not finite, or far above what knowing nothing costs."""
 

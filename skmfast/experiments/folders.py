@@ -52,6 +52,23 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, file)
 
 
+def read_table(path: Path) -> pa.Table:
+    """Content of a Parquet file.
+
+    Raises
+    ------
+    FolderError
+        If it is damaged or not there.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise FolderError(f"{path}: cannot be read: {error}") from None
+
+
 def belongs(folder: Path, configuration: Mapping[str, Any]) -> bool:
     """Whether a folder is there and holds this configuration.
 
@@ -72,6 +89,20 @@ def belongs(folder: Path, configuration: Mapping[str, Any]) -> bool:
     if place is not None:
         raise FolderError(f"{folder}: belongs to another configuration: {place}; choose another folder")
     return True
+
+
+def stored_configuration(folder: Path) -> dict[str, Any]:
+    """The configuration of a folder.
+
+    Raises
+    ------
+    FolderError
+        If there is none.
+    """
+    found = read_json(folder / CONFIGURATION)
+    if found is None or not isinstance(found.get("configuration"), dict):
+        raise FolderError(f"{folder}: holds no {CONFIGURATION}")
+    return dict(found["configuration"])
 
 
 def claim(folder: Path, configuration: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from skmfast.experiments.configuration import digest, plain
 from skmfast.experiments.corpora import CorpusConfiguration, training_and_test
 from skmfast.experiments.errors import DivergedError, FolderError
 from skmfast.experiments.folders import belongs, claim, locked, read_json, write_json
-from skmfast.experiments.training import TrainingConfiguration
+from skmfast.experiments.training import TrainingConfiguration  # noqa: TC001  (looked up for its fields)
 from skmfast.experiments.transformer import ModelConfiguration, Transformer
 from skmfast.experiments.watching import Watcher
 
@@ -53,7 +53,7 @@ class CorpusShare:
         not trained on: what is forgotten of it shows.
     """
 
-    corpus: CorpusConfiguration = CorpusConfiguration()
+    corpus: CorpusConfiguration
     share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -262,8 +262,11 @@ def _carried_out(
     if initial is not None and initial.status == DIVERGED:
         status, reason = DIVERGED, f"the run that it starts from, {initial.digest}, diverged"
     else:
+        watcher.begins(configuration)
+        watcher.phase("making corpora")
+        corpora = make_corpora(configuration)
         try:
-            facts = carry_out(configuration, folder, initial, watcher, stop)
+            facts = carry_out(configuration, corpora, folder, initial, watcher, stop)
         except DivergedError as error:
             status, reason = DIVERGED, str(error)
     write_json(folder / STATUS, {"status": status, "reason": reason, "facts": facts})

@@ -1,4 +1,4 @@
-"""Watchers: those who are told how an experiment goes. The progress bar is one, TensorBoard's files another."""
+"""Watchers: those who are told how an experiment goes, such as the progress bar and TensorBoard's files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 class Watcher:
     """Is told what happens, and does nothing: a base for those who do."""
 
-    def begins(self, configuration: RunConfiguration, step: int) -> None:
-        """A run begins, or goes on from ``step``."""
+    def plans(self, runs: list[RunConfiguration]) -> None:
+        """The runs that there are, done ones among them."""
+
+    def begins(self, configuration: RunConfiguration) -> None:
+        """A run begins, or is taken up again."""
 
     def phase(self, name: str) -> None:
         """What the run does now: making corpora, training, evaluating."""
@@ -39,9 +42,13 @@ class Watchers(Watcher):
     def __init__(self, watchers: Iterable[Watcher]) -> None:
         self._watchers = tuple(watchers)
 
-    def begins(self, configuration: RunConfiguration, step: int) -> None:
+    def plans(self, runs: list[RunConfiguration]) -> None:
         for each in self._watchers:
-            each.begins(configuration, step)
+            each.plans(runs)
+
+    def begins(self, configuration: RunConfiguration) -> None:
+        for each in self._watchers:
+            each.begins(configuration)
 
     def phase(self, name: str) -> None:
         for each in self._watchers:
