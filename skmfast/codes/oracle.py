@@ -84,5 +84,5 @@ class Oracle(KnowledgeCode):
     def _per_sentence(self, source: SyntaxKnowledge, corpus: LabelledCorpus) -> SentenceBits:
         elements = np.asarray(corpus.elements).astype(np.int64)
         syntax = syntax_code(source).oracle_bits_of_each(corpus)
-        partition = -np.log2(corpus.frequencies)[elements]
+        partition = -np.log2(corpus.frequencies[elements])
         return SentenceBits(partition, np.zeros(elements.size), syntax)
