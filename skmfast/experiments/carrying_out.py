@@ -103,12 +103,12 @@ def training_of(configuration: RunConfiguration) -> TrainingConfiguration:
     )
 
 
-def _first_model(
-    configuration: RunConfiguration, initial: RunResult | None, corpora: Corpora
-) -> Transformer:
+def _first_model(configuration: RunConfiguration, initial: RunResult | None, corpora: Corpora) -> Transformer:
     needed = max(len(training.pieces()) for training, _ in corpora)
     if configuration.model.vocabulary < needed:
-        raise ValueError(f"model.vocabulary: {configuration.model.vocabulary:,}; the corpora have {needed:,} tokens")
+        raise ValueError(
+            f"model.vocabulary: {configuration.model.vocabulary:,}; the corpora have {needed:,} tokens"
+        )
     model = Transformer(configuration.model, seed=configuration.seed)
     if initial is not None:
         model.load_state_dict(initial.model().state_dict())
