@@ -156,10 +156,10 @@ def _list() -> None:
 
 def _show(name: str, settings: Any) -> None:
     from skmfast.experiments.configuration import digest, to_yaml
-    from skmfast.experiments.experiment import find_experiment, in_order
+    from skmfast.experiments.experiment import grid_of, in_order
 
     print(to_yaml(settings), end="")
-    for each in in_order(find_experiment(name).runs(settings)):
+    for each in in_order(grid_of(name, settings)):
         corpora = ", ".join(f"{part.corpus.sentences:,} sentences" for part in each.corpora if part.share)
         model = each.model
         print(

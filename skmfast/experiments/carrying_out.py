@@ -77,7 +77,8 @@ def carry_out(
     )
     watcher.phase("evaluating")
     write_table(folder / "curve.parquet", result.curve)
-    write_table(folder / "classes.parquet", evaluation.classes(training.evaluate_steps))
+    for name in ("classes", "answers"):
+        write_table(folder / f"{name}.parquet", evaluation.table(name, training.evaluate_steps))
     write_table(folder / "sentences.parquet", evaluation.sentences(model))
     with whole_file(folder / WEIGHTS) as file:
         file.write(save({name: each.contiguous() for name, each in model.cpu().state_dict().items()}))

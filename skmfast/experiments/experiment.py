@@ -28,6 +28,7 @@ from skmfast.experiments.configuration import (
     to_yaml,
 )
 from skmfast.experiments.errors import (
+    ConfigurationError,
     EmptyGridError,
     FolderError,
     Interrupted,
@@ -229,14 +230,31 @@ def run_experiment(
     experiment = find_experiment(name)
     folder = Path(out) / folder_name(name, configuration)
     if not plot_only:
-        grid = experiment.runs(configuration)
-        if not grid:
-            raise EmptyGridError(f"{name}: the grid has no run{_empty_settings(configuration)}")
+        grid = grid_of(name, configuration)
         claim(folder, plain(configuration))
         _write_text(folder / SETTINGS, to_yaml(configuration))
         results = _carry_out(grid, out, watcher, stop)
         _write_tables(name, experiment, configuration, grid, results, folder)
     return draw_experiment(name, folder)
+
+
+def grid_of(name: str, configuration: Any) -> list[RunConfiguration]:
+    """The runs that an experiment asks for.
+
+    Raises
+    ------
+    ConfigurationError
+        If a run would have settings that do not go together.
+    EmptyGridError
+        If there is none; the message names the settings that are empty.
+    """
+    try:
+        grid = find_experiment(name).runs(configuration)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    if not grid:
+        raise EmptyGridError(f"{name}: the grid has no run{_empty_settings(configuration)}")
+    return grid
 
 
 def _carry_out(

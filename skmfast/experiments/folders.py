@@ -160,3 +160,9 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError:
             raise FolderError(f"{folder}: another process is at work there") from None
         yield
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written; the folder must be held."""
+    for path in folder.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from skmfast.experiments.bayes import oracle_bits, predictive_bits
-from skmfast.experiments.evaluation import Evaluation, count_classes, evaluate, losses_by_class, rank_classes
+from skmfast.experiments.evaluation import Evaluation, answers_by_class, evaluate, losses_by_class
 from skmfast.experiments.folders import read_table, write_table
+from skmfast.experiments.frequency_classes import classes_by_count, classes_by_rank
 
 if TYPE_CHECKING:
     from skmfast.experiments.runs import Corpora, EvaluationConfiguration
@@ -45,28 +46,29 @@ class RunEvaluation:
         self._folder = folder
         self._watcher = watcher
         self._classes = [
-            {"count": count_classes(training, test), "rank": rank_classes(training, test)}
-            for training, test in corpora
+            {"count": classes_by_count(training.counts), "rank": classes_by_rank(training.frequencies)}
+            for training, _ in corpora
         ]
 
     def evaluate(self, step: int, model: Transformer) -> None:
-        """Write the losses by class after ``step``."""
+        """Write what is known by class after ``step``."""
         self._watcher.phase(f"evaluating after step {step:,}")
-        tables = []
-        for place, classes in enumerate(self._classes):
+        classes, answers = [], []
+        for place, groupings in enumerate(self._classes):
             found = self._evaluated(place, model)
-            for grouping, each in classes.items():
-                table = losses_by_class(found, each)
-                tables.append(_labelled(table, step=step, corpus=place, grouping=grouping))
-        table = pa.concat_tables(tables)
+            for grouping, each in groupings.items():
+                about = {"step": step, "corpus": place, "grouping": grouping}
+                classes.append(_labelled(losses_by_class(found, each), about))
+                answers.append(_labelled(answers_by_class(found, each), about))
         self._folder.mkdir(exist_ok=True)
-        write_table(self._file(step), table)
-        self._watcher.evaluated(step, table)
+        write_table(self._file("classes", step), pa.concat_tables(classes))
+        write_table(self._file("answers", step), pa.concat_tables(answers))
+        self._watcher.evaluated(step, pa.concat_tables(classes))
         self._watcher.phase("training")
 
-    def classes(self, steps: Iterable[int]) -> pa.Table:
-        """Losses by class of all steps that were evaluated."""
-        return pa.concat_tables([read_table(self._file(step)) for step in steps])
+    def table(self, name: str, steps: Iterable[int]) -> pa.Table:
+        """What is known of all steps that were evaluated: ``"classes"``, or ``"answers"`` by attribute."""
+        return pa.concat_tables([read_table(self._file(name, step)) for step in steps])
 
     def sentences(self, model: Transformer) -> pa.Table:
         """Bits of each test sentence under the network, the Bayes mixture and the oracle."""
@@ -95,16 +97,11 @@ class RunEvaluation:
         test = self._corpora[place][1]
         return evaluate(model, test, batch_sentences=settings.batch_sentences, precision=settings.precision)
 
-    def _file(self, step: int) -> Path:
-        return self._folder / f"step-{step:09d}.parquet"
+    def _file(self, name: str, step: int) -> Path:
+        return self._folder / f"{name}-{step:09d}.parquet"
 
 
-def _labelled(table: pa.Table, *, step: int, corpus: int, grouping: str) -> pa.Table:
+def _labelled(table: pa.Table, about: dict[str, int | str]) -> pa.Table:
     """``table`` with columns that say what it is of, before its own."""
-    rows = table.num_rows
-    columns = {
-        "step": pa.array(np.full(rows, step, np.int64)),
-        "corpus": pa.array(np.full(rows, corpus, np.int64)),
-        "grouping": pa.array([grouping] * rows, pa.string()),
-    }
+    columns = {name: pa.array([value] * table.num_rows) for name, value in about.items()}
     return pa.table({**columns, **{name: table[name] for name in table.column_names}})

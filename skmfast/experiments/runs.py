@@ -1,8 +1,8 @@
 """One training run: its configuration, its folder, and how it is carried out, taken up again or skipped.
 
 A run's folder is named by the hash of its configuration and holds configuration.json, status.json, a
-checkpoint while it runs, and in the end model.safetensors, curve.parquet, classes.parquet and
-sentences.parquet. Each file appears whole or not at all, so that a run killed at any point goes on when it
+checkpoint while it runs, and in the end model.safetensors, curve.parquet, classes.parquet, answers.parquet
+and sentences.parquet. Each file appears whole or not at all, so that a run killed at any point goes on when it
 is asked for again, and ends with the same tables.
 """
 
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from skmfast.experiments.configuration import digest, plain
 from skmfast.experiments.corpora import CorpusConfiguration, training_and_test
 from skmfast.experiments.errors import DivergedError, FolderError
-from skmfast.experiments.folders import belongs, claim, locked, read_json, write_json
+from skmfast.experiments.folders import belongs, claim, locked, read_json, sweep, write_json
 from skmfast.experiments.training import TrainingConfiguration  # noqa: TC001  (looked up for its fields)
 from skmfast.experiments.transformer import ModelConfiguration, Transformer
 from skmfast.experiments.watching import Watcher
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Between the seeds of repeats, so that repeats of neighbouring seeds are not the same runs.
 _SEED_STEP = 1_000_003
 STATUS, WEIGHTS = "status.json", "model.safetensors"
-TABLES = ("curve", "classes", "sentences")
+TABLES = ("curve", "classes", "answers", "sentences")
 DONE, DIVERGED = "done", "diverged"
 
 
@@ -120,6 +120,10 @@ class RunConfiguration:
             raise ValueError("corpora: none has a share above 0")
         if self.repeat < 0:
             raise ValueError(f"repeat: {self.repeat} is less than 0")
+        if any(step > self.training.steps for step in self.evaluation.at):
+            raise ValueError(
+                f"evaluation.at: {max(self.evaluation.at)} is more than {self.training.steps} steps"
+            )
 
     @property
     def seed(self) -> int:
@@ -165,6 +169,11 @@ class RunResult:
     def classes(self) -> pa.Table:
         """Losses by frequency class at each evaluated step, for each corpus."""
         return pq.read_table(self.folder / "classes.parquet")
+
+    @functools.cached_property
+    def answers(self) -> pa.Table:
+        """What is known of each attribute, by frequency class at each evaluated step, for each corpus."""
+        return pq.read_table(self.folder / "answers.parquet")
 
     @functools.cached_property
     def sentences(self) -> pa.Table:
@@ -243,6 +252,7 @@ def run(
             finished = finished_run(configuration, root)
             if finished is None:
                 claim(folder, plain(configuration))
+                sweep(folder)
                 finished = _carried_out(configuration, folder, initial, watcher, stop)
     watcher.ends(finished)
     return finished

@@ -20,6 +20,8 @@ from skmfast.experiments.transformer import ModelConfiguration
 
 NAME = "small"
 CORPUS = CorpusConfiguration(sentences=300, first=16, last=16, values=8, seed=1)
+TRAINING = TrainingConfiguration(steps=12, batch_sentences=16, checkpoint_every=4, learning_rate=1e-3)
+EVALUATION = EvaluationConfiguration(test_sentences=60, at=(0, 5))
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,8 @@ class Configuration:
 
     corpus: CorpusConfiguration = CORPUS
     width: int = 16
-    training: TrainingConfiguration = TrainingConfiguration(
-        steps=12, batch_sentences=16, checkpoint_every=4, learning_rate=1e-3
-    )
-    evaluation: EvaluationConfiguration = EvaluationConfiguration(test_sentences=60, at=(0, 5))
+    training: TrainingConfiguration = TRAINING
+    evaluation: EvaluationConfiguration = EVALUATION
     learning_rates: tuple[float, ...] = (1e-3, 3e-3)
     tunes: bool = True
 
@@ -41,7 +41,10 @@ class Configuration:
 
 
 def runs(configuration):
-    first = [_run(configuration, replace(configuration.training, learning_rate=r)) for r in configuration.learning_rates]
+    first = [
+        _run(configuration, replace(configuration.training, learning_rate=r))
+        for r in configuration.learning_rates
+    ]
     if not (configuration.tunes and first):
         return first
     other = replace(configuration.corpus, seed=configuration.corpus.seed + 1)
@@ -53,7 +56,10 @@ def _run(configuration, training):
     return RunConfiguration(
         corpora=(CorpusShare(configuration.corpus),),
         model=ModelConfiguration(
-            vocabulary=len(configuration.corpus.vocabulary().pieces), width=configuration.width, layers=1, heads=2
+            vocabulary=len(configuration.corpus.vocabulary().pieces),
+            width=configuration.width,
+            layers=1,
+            heads=2,
         ),
         training=training,
         evaluation=configuration.evaluation,
@@ -75,7 +81,9 @@ def table(configuration, results):
 
 
 def fits(table):
-    return pa.table({"quantity": ["least"], "bits": [min(table["knowledge_bits"].to_pylist(), default=math.nan)]})
+    return pa.table(
+        {"quantity": ["least"], "bits": [min(table["knowledge_bits"].to_pylist(), default=math.nan)]}
+    )
 
 
 def draw(table, fits, path):
