@@ -121,7 +121,7 @@ def test_out_of_memory(settings, tmp_path, monkeypatch):
     [
         ([], 2, "which experiment? --list names them"),
         (["small"], 2, "which settings? --preset"),
-        (["data-scalin", "--preset", "tiny"], 2, "there is no such experiment; did you mean data-scaling?"),
+        (["structur", "--preset", "tiny"], 2, "there is no such experiment; did you mean structure?"),
         (["data-scaling", "--preset", "tin"], 2, "data-scaling has no such preset; did you mean tiny?"),
         (["small", "--config", "no.yaml"], 2, "no.yaml: No such file"),
         (
