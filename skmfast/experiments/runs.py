@@ -2,7 +2,7 @@
 
 A run's folder is named by the hash of its configuration and holds configuration.json, status.json, a
 checkpoint while it runs, and in the end model.safetensors and the tables `TABLES`. Each file appears whole or
-not at all, so that a run killed at any point goes on when it is asked for again, and ends with the same tables.
+not at all, so that a run killed at any point goes on when it is asked for again, to the same tables.
 """
 
 from __future__ import annotations
