@@ -76,8 +76,9 @@ class RunEvaluation:
 
     def _sentences(self, place: int, model: Transformer) -> pa.Table:
         training, test = self._corpora[place]
+        network = self._evaluated(place, model)
         codes = {
-            "network": self._evaluated(place, model),
+            "network": network,
             "bayes": predictive_bits(training, test),
             "oracle": oracle_bits(training, test),
         }
@@ -90,6 +91,8 @@ class RunEvaluation:
         for code, bits in codes.items():
             for part in PARTS:
                 columns[f"{code}_{part}"] = np.asarray(getattr(bits, part), np.float64)
+        # Share of the sentence's values that are the network's greedy answers.
+        columns["accuracy"] = network.statement_correct.mean(axis=1)
         return pa.table(columns)
 
     def _evaluated(self, place: int, model: Transformer) -> Evaluation:
