@@ -27,6 +27,7 @@ from skmfast.sources.partition import partition_bits, prequential_partition_bits
 from skmfast.sources.partition_fit import fit_pitman_yor
 
 if TYPE_CHECKING:
+    from skmfast.codes.bayes_given import BayesGiven
     from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
@@ -119,13 +120,40 @@ class BayesMixture(KnowledgeCode):
             raise ValueError("redundancy is of a source, with known hyperparameters")
         return expected_redundancy(self._source, num_sentences)
 
+    def given(self, training: LabelledCorpus) -> BayesGiven:
+        """The code of one who has read a corpus: what sentences after it cost.
+
+        Raises
+        ------
+        ValueError
+            If hyperparameters are estimated: what was sent ahead for one corpus is not what the next needs.
+        CorpusError, ValueError
+            As of `of_corpus`.
+        """
+        if self._hyperparameters == "estimated":
+            raise ValueError("hyperparameters=estimated: give those that are known, or integrate them out")
+        from skmfast.codes.bayes_given import BayesGiven
+
+        return BayesGiven(self, training)
+
+    def partition_of(self, source: SyntaxKnowledge, counts: Ints) -> Partition:
+        """The code for which element each sentence is about; ``counts`` are of the elements that came."""
+        frequencies = source.frequencies
+        if isinstance(frequencies, Uniform):
+            return _UniformPartition(frequencies.num_elements, counts)
+        if self._hyperparameters == "known" and isinstance(frequencies, PitmanYor):
+            return _KnownPartition(counts, frequencies.discount, frequencies.concentration)
+        if self._hyperparameters == "estimated":
+            return _KnownPartition(counts, *_estimates(counts), parameter_bits=_ESTIMATE_BITS)
+        return _IntegratedPartition(counts)
+
     def _lengths(
         self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None
     ) -> KnowledgeLengths:
         contents = source.contents
         values = contents.values(counts.elements, counts.seed)
         names = contents.name_bits(np.arange(counts.elements.size))
-        partition = self._partition(source, counts.counts)
+        partition = self.partition_of(source, counts.counts)
         return KnowledgeLengths(
             partition_bits=partition.bits,
             content_bits=math.fsum([*names, *contents.known_bits(values, counts.stated)]),
@@ -137,23 +165,13 @@ class BayesMixture(KnowledgeCode):
             metadata={**describe(self, per_document=False), **partition.metadata},
         )
 
-    def _partition(self, source: SyntaxKnowledge, counts: Ints) -> _Partition:
-        frequencies = source.frequencies
-        if isinstance(frequencies, Uniform):
-            return _UniformPartition(frequencies.num_elements, counts)
-        if self._hyperparameters == "known" and isinstance(frequencies, PitmanYor):
-            return _KnownPartition(counts, frequencies.discount, frequencies.concentration)
-        if self._hyperparameters == "estimated":
-            return _KnownPartition(counts, *_estimates(counts), parameter_bits=_ESTIMATE_BITS)
-        return _IntegratedPartition(counts)
-
     def _per_sentence(
         self, source: SyntaxKnowledge, corpus: LabelledCorpus, counts: KnowledgeCounts
     ) -> SentenceBits:
         attributes, _ = statements_of(source, corpus)
         elements = np.asarray(corpus.elements).astype(np.int64)
         return SentenceBits(
-            self._partition(source, counts.counts).each(seen_before(corpus.elements)),
+            self.partition_of(source, counts.counts).each(seen_before(corpus.elements)),
             content_bits_of_sentences(source, corpus.seed, elements, attributes),
             syntax_code(source).mixture_bits_of_each(corpus),
         )
@@ -214,12 +232,17 @@ class _KnownPartition:
         self, counts: Ints, discount: float, concentration: float, parameter_bits: float = 0.0
     ) -> None:
         self._law = discount, concentration
+        self._size = int(counts.sum()), counts.size
         self.bits = partition_bits(counts, discount, concentration)
         self.parameter_bits = parameter_bits
         self.metadata = {"discount": discount, "concentration": concentration}
 
     def each(self, seen: Ints) -> Floats:
         return prequential_partition_bits(seen, *self._law)
+
+    def next(self, seen: Ints) -> Floats:
+        (d, theta), (draws, elements) = self._law, self._size
+        return -np.log2(np.where(seen > 0, seen - d, theta + d * elements) / (draws + theta))
 
 
 class _IntegratedPartition:
@@ -228,11 +251,15 @@ class _IntegratedPartition:
     parameter_bits = 0.0
 
     def __init__(self, counts: Ints) -> None:
+        self._counts = counts
         self.bits = integrated.integrated_partition_bits(counts)
         self.metadata: dict[str, float] = {}
 
     def each(self, seen: Ints) -> Floats:
         return integrated.prequential_integrated_bits(seen)
+
+    def next(self, seen: Ints) -> Floats:
+        return integrated.next_draw_bits(self._counts, seen)
 
 
 class _UniformPartition:
@@ -241,7 +268,7 @@ class _UniformPartition:
     parameter_bits = 0.0
 
     def __init__(self, num_elements: int, counts: Ints) -> None:
-        self._size = num_elements
+        self._size, self._known = num_elements, counts.size
         left = num_elements - np.arange(counts.size, dtype=np.float64)
         self.bits = math.fsum([float(counts.sum()) * math.log2(num_elements), *-np.log2(left)])
         self.metadata: dict[str, float] = {}
@@ -251,5 +278,11 @@ class _UniformPartition:
         left = np.where(new, self._size - np.cumsum(new) + 1.0, 1.0)
         return math.log2(self._size) - np.log2(left)
 
+    def next(self, seen: Ints) -> Floats:
+        with np.errstate(divide="ignore"):  # all are known: none is new
+            return math.log2(self._size) - np.log2(np.where(seen > 0, 1.0, self._size - self._known))
 
-_Partition = _KnownPartition | _IntegratedPartition | _UniformPartition
+
+# Each codes the elements of sentences from their counts: ``bits`` of all, ``each`` of every sentence in turn,
+# and ``next`` of one more sentence, about an element that came ``seen`` times.
+Partition = _KnownPartition | _IntegratedPartition | _UniformPartition

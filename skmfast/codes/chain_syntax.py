@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skmfast.codes.sentence_syntax import kinds_of, statements_of
 from skmfast.errors import CorpusError
+from skmfast.sources import _partition
 from skmfast.sources.plan import SYNTAX
 
 if TYPE_CHECKING:
@@ -57,6 +58,19 @@ class ChainCode:
         kinds, words, offsets = self._events(corpus, 0, corpus.num_sentences)
         return self._of_each(self._syntax.sequential_bits(kinds, words, offsets), offsets)
 
+    def next_bits(self, counts: Ints, corpus: LabelledCorpus) -> Floats:
+        """See `sentence_syntax.SyntaxCode`: words tell of those after them in the same sentence, too."""
+        kinds, words, offsets = self._events(corpus, 0, corpus.num_sentences)
+        lengths = np.diff(offsets)
+        rows = 1 + np.concatenate([[-1], words[:-1]])
+        rows[offsets[:-1]] = 0
+        kind = np.repeat(kinds, lengths)
+        states = np.repeat(np.arange(lengths.size), lengths) * self._syntax.shape[1] + rows
+        posterior = self._syntax.posterior(counts)
+        word = posterior[kind, rows, words] + _seen_before(states * self._syntax.shape[2] + words)
+        any_word = posterior.sum(axis=-1)[kind, rows] + _seen_before(states)
+        return self._of_each(-np.log2(word / any_word), offsets)
+
     def oracle_bits_of_each(self, corpus: LabelledCorpus) -> Floats:
         """See `sentence_syntax.SyntaxCode`."""
         kinds, words, offsets = self._events(corpus, 0, corpus.num_sentences)
@@ -80,6 +94,12 @@ class ChainCode:
         attributes, _ = statements_of(self._source, corpus, slice(begin, end))
         words, offsets = chain_words(corpus, self._syntax, attributes[:, 0], begin)
         return kinds_of(self._source, corpus, elements), words, offsets
+
+
+def _seen_before(keys: Ints) -> Ints:
+    """How often each key came before; keys may be large."""
+    _, place = np.unique(keys, return_inverse=True)
+    return _partition.seen_before(place, place.size).view(np.int64)
 
 
 def chain_words(

@@ -41,6 +41,9 @@ class SyntaxCode(Protocol):
     def mixture_bits_of_each(self, corpus: LabelledCorpus) -> Floats:
         """Bits of each sentence given those before it; they add up to `mixture_bits`."""
 
+    def next_bits(self, counts: Ints, corpus: LabelledCorpus) -> Floats:
+        """Bits of each sentence under the Dirichlet mixture, given these counts alone."""
+
     def oracle_bits(self, counts: Ints, num_sentences: int, seed: int) -> float:
         """Bits of any sentences with these counts for one who knows φ."""
 
@@ -123,6 +126,12 @@ class _TemplateCode:
     def mixture_bits_of_each(self, corpus: LabelledCorpus) -> Floats:
         bits = self._syntax.sequential_bits(*self._choices(corpus))
         return np.asarray(bits.sum(axis=1) + self._syntax.choice_bits)
+
+    def next_bits(self, counts: Ints, corpus: LabelledCorpus) -> Floats:
+        # A sentence states distinct attributes: what one shows of its templates does not bear on the others.
+        with np.errstate(divide="ignore"):
+            bits = -np.log2(self._syntax.posterior_mean(counts))
+        return np.asarray(bits[self._choices(corpus)].sum(axis=1) + self._syntax.choice_bits)
 
     def oracle_bits(self, counts: Ints, num_sentences: int, seed: int) -> float:
         bits = self._syntax.oracle_bits(counts, self._syntax.probabilities(seed))
