@@ -2,7 +2,8 @@
 
 After pre-training come sentences (a) of the same format about some of the elements known, (b) about the same
 elements as questions with answers, (c) about new elements; each with some share of pre-training sentences
-among them. Theory: a network of fixed capacity pays for what it learns with the least frequent of what it knew.
+among them. Theory: a network of fixed capacity pays for what it learns with the least frequent of what it
+knew.
 Forgetting is measured on fresh pre-training sentences about elements that the fine-tuning does not mention.
 """
 
