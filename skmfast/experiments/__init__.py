@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from skmfast.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from skmfast.experiments.batches import Batches
     from skmfast.experiments.corpora import CorpusConfiguration
     from skmfast.experiments.experiment import run_experiment
     from skmfast.experiments.runs import (
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
         RunResult,
         run,
     )
-    from skmfast.experiments.training import TrainingConfiguration
+    from skmfast.experiments.training import TrainingConfiguration, TrainingResult, train
     from skmfast.experiments.transformer import ModelConfiguration, Transformer
 
 __all__ = [
+    "Batches",
     "CorpusConfiguration",
     "CorpusShare",
     "EvaluationConfiguration",
@@ -31,16 +33,19 @@ __all__ = [
     "RunConfiguration",
     "RunResult",
     "TrainingConfiguration",
+    "TrainingResult",
     "Transformer",
     "run",
     "run_experiment",
+    "train",
 ]
 
 _NAMES = {
+    "batches": ("Batches",),
     "corpora": ("CorpusConfiguration",),
     "experiment": ("run_experiment",),
     "runs": ("CorpusShare", "EvaluationConfiguration", "RunConfiguration", "RunResult", "run"),
-    "training": ("TrainingConfiguration",),
+    "training": ("TrainingConfiguration", "TrainingResult", "train"),
     "transformer": ("ModelConfiguration", "Transformer"),
 }
 _HOMES = {name: f"skmfast.experiments.{module}" for module, names in _NAMES.items() for name in names}

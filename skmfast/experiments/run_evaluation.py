@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from skmfast.experiments.transformer import Transformer
     from skmfast.experiments.watching import Watcher
 
-PARTS = ("syntax_bits", "knowledge_bits", "name_bits", "value_bits")
+PARTS = ("syntax", "knowledge", "name", "value")
 
 
 class RunEvaluation:
@@ -77,20 +77,15 @@ class RunEvaluation:
     def _sentences(self, place: int, model: Transformer) -> pa.Table:
         training, test = self._corpora[place]
         network = self._evaluated(place, model)
-        codes = {
-            "network": network,
-            "bayes": predictive_bits(training, test),
-            "oracle": oracle_bits(training, test),
-        }
         columns = {
             "corpus": np.full(test.num_sentences, place, np.int64),
             "sentence": np.arange(test.num_sentences),
             "element": test.elements.astype(np.int64),
             "count": training.counts[test.elements].astype(np.int64),
         }
-        for code, bits in codes.items():
-            for part in PARTS:
-                columns[f"{code}_{part}"] = np.asarray(getattr(bits, part), np.float64)
+        columns |= {f"network_{part}_bits": getattr(network, f"{part}_bits") for part in PARTS}
+        for code, bits in (("bayes", predictive_bits(training, test)), ("oracle", oracle_bits(test))):
+            columns |= {f"{code}_{part}_bits": getattr(bits, part) for part in PARTS}
         # Share of the sentence's values that are the network's greedy answers.
         columns["accuracy"] = network.statement_correct.mean(axis=1)
         return pa.table(columns)

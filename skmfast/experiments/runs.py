@@ -1,9 +1,8 @@
 """One training run: its configuration, its folder, and how it is carried out, taken up again or skipped.
 
 A run's folder is named by the hash of its configuration and holds configuration.json, status.json, a
-checkpoint while it runs, and in the end model.safetensors, curve.parquet, classes.parquet, answers.parquet
-and sentences.parquet. Each file appears whole or not at all, so that a run killed at any point goes on when it
-is asked for again, and ends with the same tables.
+checkpoint while it runs, and in the end model.safetensors and the tables `TABLES`. Each file appears whole or
+not at all, so that a run killed at any point goes on when it is asked for again, to the same tables.
 """
 
 from __future__ import annotations
