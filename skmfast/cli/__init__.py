@@ -3,7 +3,7 @@
 import importlib
 
 # Modules of this package; importing one registers its commands with skmfast.cli.app.
-MODULES = ("codelength", "codes", "compress", "demo", "generate", "laws", "report", "structure")
+MODULES = ("codelength", "codes", "compress", "demo", "experiment", "generate", "laws", "report", "structure")
 
 
 def main() -> None:

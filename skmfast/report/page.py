@@ -1,13 +1,12 @@
-"""The page: one HTML file with its style inside, no scripts, and nothing from elsewhere."""
+"""The page of a corpus: its first lines, its sections, and where its figures are from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skmfast.report.excerpts import visible
+from skmfast.report.document import document
 from skmfast.report.html import facts
 from skmfast.report.numerals import counted, fixed, short, whole
 from skmfast.report.sections import costs
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 # A fitted entropy rate whose interval is wider, in bits per byte, is no headline.
 _WIDEST_RATE = 0.4
-_STYLE = Path(__file__).with_name("page.css")
-# Even if something in the corpus got through, a browser would neither run nor fetch it.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def render(
@@ -43,23 +39,7 @@ def render(
         SHA-256 of each table's file.
     """
     header = tables["report"].metadata
-    title = escape(visible(str(header["title"])))
-    body = "".join(
-        f'<section id="s{number}"><h2>{escape(name)}</h2>{html}</section>'
-        for number, (name, html) in enumerate(sections, 1)
-    )
-    links = "".join(
-        f'<a href="#s{number}">{escape(name)}</a>' for number, (name, _) in enumerate(sections, 1)
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>\n{_STYLE.read_text()}</style>\n</head>\n<body>\n"
-        f'<header><h1>{title}</h1>{_lead(tables)}<nav aria-label="Sections">{links}</nav></header>\n'
-        f"<main>{body}</main>\n<footer>{_provenance(tables, folder, digests)}</footer>\n</body>\n</html>\n"
-    )
+    return document(str(header["title"]), _lead(tables), sections, _provenance(tables, folder, digests))
 
 
 def _lead(tables: dict[str, Table]) -> str:

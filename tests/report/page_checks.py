@@ -47,6 +47,8 @@ class Page(HTMLParser):
             if name in LOADING:
                 if value.startswith("#"):
                     self._links.append(value[1:])
+                elif tag == "img" and value.startswith("data:image/"):
+                    pass  # within the page
                 else:
                     self.problems.append(f"{tag} loads {value!r}")
         if "id" in attributes:

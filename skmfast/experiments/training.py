@@ -1,0 +1,422 @@
+"""Training a transformer on batches of sentences: AdamW, a rate that rises and falls, checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from skmfast.experiments.batches import IGNORED, Batch, Batches
+from skmfast.experiments.checkpoints import Checkpoint, copy_weights
+from skmfast.experiments.errors import DivergedError, Interrupted, OutOfMemoryError
+from skmfast.operators import linear_cross_entropy
+
+if TYPE_CHECKING:
+    from skmfast.experiments.transformer import Transformer
+
+CHECKPOINT = "checkpoint.safetensors"
+DIVERGED_AT = 3.0  # times the bits of a uniform guess
+
+_SCHEDULES = ("cosine", "linear", "constant")
+_PRECISIONS = ("float32", "bfloat16")
+_CURVE = {
+    "step": torch.int64,
+    "tokens": torch.int64,
+    "sentences": torch.int64,
+    "loss_bits_per_token": torch.float64,
+    "gradient_norm": torch.float64,
+    "learning_rate": torch.float64,
+    "seconds": torch.float64,
+}
+
+
+@dataclass(frozen=True)
+class TrainingConfiguration:
+    """How a model is trained.
+
+    Attributes
+    ----------
+    steps : int
+        Batches; each changes the weights once.
+    batch_sentences : int
+        Sentences of a batch.
+    learning_rate : float
+        Its largest value.
+    warmup_steps : int
+        Steps over which it rises from 0, as a straight line.
+    schedule : {"cosine", "linear", "constant"}
+        How it falls afterwards, to ``final_share`` of the largest at the last step.
+    final_share : float
+    betas : pair of float
+        AdamW's.
+    weight_decay : float
+        AdamW's, of matrices; vectors do not decay.
+    clip : float
+        Largest norm of the gradient; 0 for any.
+    accumulation : int
+        Parts in which a batch is computed, one after another: less memory, and the same result but for
+        rounding.
+    seed : int
+        Decides what dropout leaves out.
+    precision : {"float32", "bfloat16"}
+        Of products; weights, moments and sums are float32 in any case.
+    compile : bool
+        Whether the layers go through ``torch.compile``, which takes time once and pays in long runs.
+    device : str
+    evaluate_steps : tuple of int
+        Steps after which ``evaluate`` is called; 0 is before the first.
+    checkpoint_every : int
+        Steps between checkpoints; 0 for one at the end.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    """
+
+    steps: int
+    batch_sentences: int = 64
+    learning_rate: float = 1e-3
+    warmup_steps: int = 0
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    final_share: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.1
+    clip: float = 1.0
+    accumulation: int = 1
+    seed: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    device: str = "cpu"
+    evaluate_steps: tuple[int, ...] = ()
+    checkpoint_every: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "warmup_steps", "checkpoint_every", "seed", "weight_decay", "clip"):
+            _check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0 is needed")
+        for name in ("batch_sentences", "accumulation"):
+            _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1 is needed")
+        _check("learning_rate", self.learning_rate, self.learning_rate > 0, "it must be positive")
+        _check("final_share", self.final_share, 0 <= self.final_share <= 1, "outside [0, 1]")
+        fit = len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
+        _check("betas", self.betas, fit, "two numbers in [0, 1) are needed")
+        for name, known in (("schedule", _SCHEDULES), ("precision", _PRECISIONS)):
+            _check(name, getattr(self, name), getattr(self, name) in known, f"none of {', '.join(known)}")
+        inside = all(0 <= step <= self.steps for step in self.evaluate_steps)
+        _check("evaluate_steps", self.evaluate_steps, inside, f"outside 0 to steps={self.steps}")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of step ``step``, the first of which is 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        falling = self.steps - self.warmup_steps
+        done = (step - self.warmup_steps) / max(falling - 1, 1)
+        left = {
+            "cosine": 0.5 * (1 + math.cos(math.pi * done)),
+            "linear": 1 - done,
+            "constant": 1.0,
+        }[self.schedule]
+        return self.learning_rate * (self.final_share + (1 - self.final_share) * left)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What a training run was like.
+
+    Attributes
+    ----------
+    curve : pyarrow.Table
+        A row for each step: ``step`` (the first is 1), ``tokens`` and ``sentences`` of its batch,
+        ``loss_bits_per_token`` of the batch before the step, ``gradient_norm`` before clipping,
+        ``learning_rate``, and ``seconds`` since the beginning, evaluations left out.
+    seconds : float
+        Time that the steps took.
+    """
+
+    curve: pa.Table
+    seconds: float
+
+    @property
+    def tokens(self) -> int:
+        """Tokens trained on."""
+        return int(np.sum(self.curve["tokens"].to_numpy()))
+
+    @property
+    def sentences(self) -> int:
+        """Sentences trained on."""
+        return int(np.sum(self.curve["sentences"].to_numpy()))
+
+    @property
+    def prequential_bits(self) -> float:
+        """Bits of all batches, each under the model that had been trained on those before it.
+
+        Of the steps of one epoch it is a code length of the training set.
+        """
+        bits = self.curve["loss_bits_per_token"].to_numpy() * self.curve["tokens"].to_numpy()
+        return math.fsum(bits)
+
+
+def train(
+    model: Transformer,
+    batches: Batches,
+    configuration: TrainingConfiguration,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    evaluate: Callable[[int, Transformer], None] | None = None,
+    progress: Callable[[int, float, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> TrainingResult:
+    """Train a model in place.
+
+    Parameters
+    ----------
+    model : Transformer
+        With its first weights; the run's last ones when this returns.
+    batches : Batches
+        Of ``configuration.batch_sentences``.
+    configuration : TrainingConfiguration
+    folder : path, optional
+        Where checkpoints lie. If one is there, the run goes on from it, bit by bit as if it had not stopped.
+    evaluate : callable, optional
+        ``evaluate(step, model)`` after each of ``evaluate_steps``, before a checkpoint of that step is
+        written; the model is then in evaluation mode, and no gradients are kept.
+    progress : callable, optional
+        ``progress(step, loss_bits_per_token, sentences)`` after each step, sentences from the beginning.
+    stop : callable, optional
+        Asked after each step whether to stop.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    DivergedError
+        If a loss is not finite or above three times log2 V bits per token. The last checkpoint stays.
+    FolderError
+        If the checkpoint is damaged or of another run.
+    Interrupted
+        If ``stop`` said so; a checkpoint of that step is there.
+    OutOfMemoryError
+        If memory does not suffice.
+    ValueError
+        If batches and configuration do not go together.
+    """
+    if batches.batch_sentences != configuration.batch_sentences:
+        raise ValueError(
+            f"batches of {batches.batch_sentences} sentences,"
+            f" and batch_sentences={configuration.batch_sentences}"
+        )
+    with _memory(configuration, model):
+        run = _Run(model, batches, configuration, Path(folder) if folder is not None else None)
+        if run.step == 0:
+            run.evaluate(evaluate)
+        while run.step < configuration.steps:
+            loss_bits = run.advance()
+            if progress is not None:
+                progress(run.step, loss_bits, run.sentences)
+            run.evaluate(evaluate)
+            stopped = run.step < configuration.steps and stop is not None and stop()
+            run.keep(stopped)
+            if stopped:
+                raise Interrupted(f"training stopped after step {run.step:,} of {configuration.steps:,}")
+    return run.result()
+
+
+class _Run:
+    """State of a training run: how many steps are done, weights, moments, curve."""
+
+    def __init__(
+        self, model: Transformer, batches: Batches, configuration: TrainingConfiguration, folder: Path | None
+    ) -> None:
+        self.model = model.to(configuration.device)
+        self.batches, self.configuration = batches, configuration
+        self.limit_bits = DIVERGED_AT * math.log2(max(model.configuration.vocabulary, 2))
+        self.names = [name for name, _ in model.named_parameters()]
+        self.optimiser = _optimiser(model, configuration)
+        self.step, self.seconds, self.sentences = 0, 0.0, 0
+        self.curve = {name: torch.zeros(configuration.steps, dtype=kind) for name, kind in _CURVE.items()}
+        self.path = folder / CHECKPOINT if folder is not None else None
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                self._restore(Checkpoint.read(self.path, self._owner()))
+        self.layers = torch.compile(model.layers, dynamic=True) if configuration.compile else model.layers
+        model.train()
+
+    def advance(self) -> float:
+        """One step; returns the loss of its batch before it, in bits per token."""
+        began = time.perf_counter()
+        configuration = self.configuration
+        batch = self.batches.batch(self.step)
+        rate = configuration.learning_rate_at(self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        loss, norm = self._gradients(batch)
+        loss_bits = float(loss) / math.log(2)
+        self.step += 1
+        if not loss_bits <= self.limit_bits:
+            raise DivergedError(
+                f"step {self.step:,}: a loss of {loss_bits:.4g} bits per token, above {self.limit_bits:.4g}:"
+                " lower learning_rate, raise warmup_steps or lower clip"
+            )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.sentences += len(batch)
+        self.seconds += time.perf_counter() - began
+        row = (self.step, batch.num_tokens, len(batch), loss_bits, float(norm), rate, self.seconds)
+        for column, value in zip(self.curve.values(), row, strict=True):
+            column[self.step - 1] = value
+        return loss_bits
+
+    def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss in nats per token, and the norm of its gradient, which is then clipped."""
+        configuration, tokens = self.configuration, batch.num_tokens
+        if self.model.configuration.dropout:
+            # What is left out is a function of seed and step, as batches are.
+            torch.manual_seed((configuration.seed * 0x9E3779B97F4A7C15 + self.step) % (1 << 63))
+        losses = []
+        for part in batch.parts(configuration.accumulation):
+            loss = self._loss(part) / tokens
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        weights = list(self.model.parameters())
+        largest = configuration.clip or math.inf
+        return torch.stack(losses).sum(), torch.nn.utils.clip_grad_norm_(weights, largest, foreach=True)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """Nats of all targets of a batch."""
+        inputs, targets, real = _on_device(batch, self.configuration.device)
+        with _products_in(self.configuration):
+            hidden = self.model(inputs)
+            flat = hidden.reshape(-1, hidden.shape[-1]).index_select(0, real)
+            return linear_cross_entropy(flat, self.model.head, targets, reduction="sum")
+
+    def evaluate(self, evaluate: Callable[[int, Transformer], None] | None) -> None:
+        """Call ``evaluate`` if it is time for it."""
+        if evaluate is None or self.step not in self.configuration.evaluate_steps:
+            return
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                evaluate(self.step, self.model)
+        finally:
+            self.model.train()
+
+    def keep(self, now: bool) -> None:
+        """Write a checkpoint if it is time for it."""
+        every, last = self.configuration.checkpoint_every, self.step == self.configuration.steps
+        if self.path is None or not (now or last or (every and self.step % every == 0)):
+            return
+        moments = {
+            f"{kind}.{name}": value
+            for name, state in zip(self.names, self._states(), strict=True)
+            for kind, value in state.items()
+        }
+        curve = {name: column[: self.step] for name, column in self.curve.items()}
+        checkpoint = Checkpoint(self.step, self.seconds, dict(self.model.state_dict()), moments, curve)
+        checkpoint.write(self.path, self._owner())
+
+    def result(self) -> TrainingResult:
+        """The run's curve and time."""
+        self.model.eval()
+        return TrainingResult(
+            pa.table({name: column.numpy() for name, column in self.curve.items()}), self.seconds
+        )
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        assert self.path is not None
+        copy_weights(self.model, checkpoint.weights, self.path)
+        for name, weight in self.model.named_parameters():
+            state = self.optimiser.state[weight]
+            for key, value in checkpoint.moments.items():
+                kind, _, of = key.partition(".")
+                if of == name:
+                    # The count of steps stays where the optimiser wants it, moments go with their weights.
+                    state[kind] = value.to(weight.device)
+        for name, column in checkpoint.curve.items():
+            self.curve[name][: checkpoint.step] = column
+        self.step, self.seconds = checkpoint.step, checkpoint.seconds
+        self.sentences = int(self.curve["sentences"].sum())
+
+    def _states(self) -> list[dict[str, Tensor]]:
+        return [self.optimiser.state[weight] for weight in self.model.parameters()]
+
+    def _owner(self) -> dict[str, Any]:
+        """What must be the same where a checkpoint is taken up; when it was written is no part of it."""
+        training = dataclasses.asdict(self.configuration)
+        for name in ("evaluate_steps", "checkpoint_every"):
+            del training[name]
+        batches = {
+            "shares": self.batches.shares,
+            "sentences": self.batches.sizes,
+            "order": (self.batches.seed, self.batches.window),
+        }
+        return {"model": dataclasses.asdict(self.model.configuration), **training, **batches}
+
+
+class _OnDevice(NamedTuple):
+    inputs: Tensor
+    targets: Tensor
+    real: Tensor
+
+
+def _on_device(batch: Batch, device: str) -> _OnDevice:
+    """Inputs (B, T), the targets that count (n,), and their places (n,) among all B T."""
+    flat = batch.targets.reshape(-1)
+    real = np.flatnonzero(flat != IGNORED)
+    tensors = [torch.from_numpy(array) for array in (batch.inputs, flat[real], real)]
+    if torch.device(device).type == "cuda":
+        tensors = [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
+    return _OnDevice(*tensors)
+
+
+def _optimiser(model: Transformer, configuration: TrainingConfiguration) -> torch.optim.AdamW:
+    weights = list(model.parameters())
+    groups = [
+        {"params": [w for w in weights if w.dim() > 1], "weight_decay": configuration.weight_decay},
+        {"params": [w for w in weights if w.dim() == 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=configuration.learning_rate, betas=configuration.betas, fused=True)
+
+
+def _products_in(configuration: TrainingConfiguration) -> contextlib.AbstractContextManager[Any]:
+    if configuration.precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(configuration.device).type, torch.bfloat16)
+
+
+@contextlib.contextmanager
+def _memory(configuration: TrainingConfiguration, model: Transformer) -> Iterator[None]:
+    """Says, where memory does not suffice, what to lower."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _lacks_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"out of memory on {configuration.device} with a model of {model.num_parameters():,} weights and"
+            f" batches of {configuration.batch_sentences:,} sentences: raise training.accumulation"
+            f" (now {configuration.accumulation}), lower training.batch_sentences, or lower model.width or"
+            f" model.layers ({error})"
+        ) from error
+
+
+def _lacks_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _check(name: str, value: object, fits: bool, reason: str) -> None:
+    if not fits:
+        raise ValueError(f"{name}={value}: {reason}")

@@ -1,0 +1,231 @@
+"""A compact decoder-only transformer: rotary positions, RMS norm, SwiGLU or GELU.
+
+It returns hidden states; `Transformer.head` is the matrix that makes logits of them, which the losses of
+`skmfast.operators` do without holding them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_ACTIVATIONS = ("swiglu", "gelu")
+
+
+@dataclass(frozen=True)
+class ModelConfiguration:
+    """Sizes of a transformer.
+
+    Attributes
+    ----------
+    vocabulary : int
+        Tokens V.
+    width : int
+        Of the hidden states.
+    layers, heads : int
+        ``heads`` divides ``width`` into an even number each.
+    hidden : int or None
+        Width within the feed-forward part. By default 4 times the width for GELU, and for SwiGLU, which has
+        three matrices instead of two, 8/3 of it, rounded up to a multiple of 16.
+    activation : {"swiglu", "gelu"}
+    tied : bool
+        Whether the head is the matrix of embeddings.
+    context : int
+        Most tokens that a row may have.
+    dropout : float
+        Probability, during training, that a number of what a layer adds is left out.
+
+    Raises
+    ------
+    ValueError
+        If a size is out of range or sizes do not go together.
+    """
+
+    vocabulary: int
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    hidden: int | None = None
+    activation: Literal["swiglu", "gelu"] = "swiglu"
+    tied: bool = True
+    context: int = 256
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary", "width", "layers", "heads", "context"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1 is needed")
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width={self.width} is not an even number for each of heads={self.heads}: rotary positions"
+                " turn pairs"
+            )
+        if self.hidden is not None and self.hidden < 1:
+            raise ValueError(f"hidden={self.hidden}: at least 1 is needed")
+        if self.activation not in _ACTIVATIONS:
+            raise ValueError(f"activation={self.activation!r} is none of {', '.join(_ACTIVATIONS)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout}: outside [0, 1)")
+
+    @property
+    def feed_forward_width(self) -> int:
+        """``hidden``, or what it is by default."""
+        if self.hidden is not None:
+            return self.hidden
+        return 4 * self.width if self.activation == "gelu" else 16 * math.ceil(8 * self.width / 48)
+
+
+class Transformer(nn.Module):
+    """A decoder-only transformer of tokens.
+
+    Parameters
+    ----------
+    configuration : ModelConfiguration
+    seed : int
+        Decides the initial weights, and nothing else does.
+
+    References
+    ----------
+    Vaswani et al., "Attention is all you need", 2017, for the scale of embeddings: numbers of variance 1
+    enter the first layer, and a tied head has rows of length 1. Su et al., "RoFormer: enhanced transformer
+    with rotary position embedding", 2021. Zhang, Sennrich, "Root mean square layer normalization", 2019.
+    Shazeer, "GLU variants improve transformer", 2020.
+    """
+
+    def __init__(self, configuration: ModelConfiguration, *, seed: int = 0) -> None:
+        super().__init__()
+        self.configuration = configuration
+        self.embedding = nn.Parameter(torch.empty(configuration.vocabulary, configuration.width))
+        self.output = None if configuration.tied else nn.Parameter(torch.empty_like(self.embedding))
+        with torch.random.fork_rng(devices=[]):  # modules draw weights of their own, which are not kept
+            self.layers = Layers(configuration)
+        self._initialise(seed)
+
+    @property
+    def head(self) -> nn.Parameter:
+        """(V, width): logits are ``hidden @ head.T``."""
+        return self.embedding if self.output is None else self.output
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Hidden states (B, T, width) after each of the tokens (B, T), which are int64.
+
+        Raises
+        ------
+        ValueError
+            If there are more than ``context`` in a row.
+        """
+        if tokens.shape[1] > self.configuration.context:
+            raise ValueError(
+                f"rows of {tokens.shape[1]:,} tokens: the model's context is {self.configuration.context:,}"
+            )
+        # A tied matrix has the head's dense gradient too, to which a sparse one is added in place: a dense
+        # one would be a second matrix (V, width), of zeros for the most part, to make and to add.
+        sparse = self.output is None and tokens.device.type == "cpu"
+        embedded = F.embedding(tokens, self.embedding, sparse=sparse)
+        found: Tensor = self.layers(embedded * math.sqrt(self.configuration.width))
+        return found
+
+    def num_parameters(self, *, embeddings: bool = True) -> int:
+        """Number of weights, those of embeddings and head included or not."""
+        of = self if embeddings else self.layers
+        return sum(weight.numel() for weight in of.parameters())
+
+    def _initialise(self, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        adding = 1 / math.sqrt(2 * self.configuration.layers)  # what residual sums grow by is kept at 1
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                if weight.dim() == 1:
+                    weight.fill_(1.0)
+                    continue
+                deviation = 0.02 if weight is self.output else weight.shape[1] ** -0.5
+                scale = adding if name.endswith(("attended.weight", "down.weight")) else 1.0
+                weight.normal_(0.0, deviation * scale, generator=generator)
+
+
+class Layers(nn.Module):
+    """All between embeddings and head: (B, T, width) to (B, T, width)."""
+
+    def __init__(self, configuration: ModelConfiguration) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(configuration) for _ in range(configuration.layers))
+        self.norm = nn.RMSNorm(configuration.width)
+        self.dropout = nn.Dropout(configuration.dropout)
+        cosine, sine = rotary_angles(configuration.context, configuration.width // configuration.heads)
+        self.register_buffer("cosine", cosine, persistent=False)
+        self.register_buffer("sine", sine, persistent=False)
+        self.cosine: Tensor
+        self.sine: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Hidden states after the last block, normed."""
+        length = x.shape[1]
+        cosine, sine = self.cosine[:length], self.sine[:length]
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x, cosine, sine)
+        normed: Tensor = self.norm(x)
+        return normed
+
+
+class Block(nn.Module):
+    """Attention and feed-forward part, each of normed states and added to them."""
+
+    def __init__(self, configuration: ModelConfiguration) -> None:
+        super().__init__()
+        width, hidden = configuration.width, configuration.feed_forward_width
+        self.heads = configuration.heads
+        self.attention_norm = nn.RMSNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
+        self.attended = nn.Linear(width, width, bias=False)
+        self.gated = configuration.activation == "swiglu"
+        self.feed_forward_norm = nn.RMSNorm(width)
+        self.up = nn.Linear(width, 2 * hidden if self.gated else hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
+        self.dropout = nn.Dropout(configuration.dropout)
+
+    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """States (B, T, width) after this block."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), cosine, sine))
+        fed: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return fed
+
+    def attention(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Causal attention; padding is on the right, where no token that counts sees it."""
+        batch, length, width = x.shape
+        made = self.queries_keys_values(x).view(batch, length, 3, self.heads, width // self.heads)
+        query, key = rotate(made[:, :, :2], cosine, sine).unbind(2)
+        found = F.scaled_dot_product_attention(
+            query.transpose(1, 2), key.transpose(1, 2), made[:, :, 2].transpose(1, 2), is_causal=True
+        )
+        projected: Tensor = self.attended(found.transpose(1, 2).reshape(batch, length, width))
+        return projected
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """SwiGLU or GELU."""
+        raised: Tensor = self.up(x)
+        if self.gated:
+            gate, value = raised.chunk(2, dim=-1)
+            lowered: Tensor = self.down(F.silu(gate) * value)
+        else:
+            lowered = self.down(F.gelu(raised))
+        return lowered
+
+
+def rotary_angles(context: int, head_width: int, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (context, 1, 1, head_width / 2) of position times base^(-2 i / head_width)."""
+    frequency = base ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
+    angle = torch.arange(context, dtype=torch.float64)[:, None] * frequency
+    return angle.cos().float()[:, None, None], angle.sin().float()[:, None, None]
+
+
+def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Turn the pairs (x[i], x[i + half]) of (..., T, k, heads, head_width) by their positions' angles."""
+    first, second = x.chunk(2, dim=-1)
+    cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
