@@ -132,8 +132,8 @@ def test_killed_at_any_file_it_goes_on(undisturbed, tmp_path, monkeypatch):
     assert tables(result.folder) == tables(run_folder(FIRST, undisturbed))
 
 
-def test_killed_processes(undisturbed, tmp_path):
-    """The same with real processes and SIGKILL, at moments that files and chance decide."""
+def test_killed_process(undisturbed, tmp_path):
+    """The same with a real process and SIGKILL, in the midst of the training."""
     script = Path(small_experiment.__file__)
     settings = tmp_path / "settings.yaml"
     settings.write_text("learning_rates: [0.001]\ntunes: false\n")
@@ -148,13 +148,13 @@ def test_killed_processes(undisturbed, tmp_path):
         str(tmp_path),
     ]
     folder = run_folder(FIRST, tmp_path)
-    for awaited, delay in (("training", 0.0), ("training/checkpoint.safetensors", 0.05)):
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-            while not (folder / awaited).exists():
-                assert process.poll() is None, process.stderr.read().decode()
-                time.sleep(0.002)
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        while not (folder / "training" / "checkpoint.safetensors").exists():
+            assert process.poll() is None, process.stderr.read().decode()
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (folder / "status.json").exists()
     assert tables(run(FIRST, tmp_path).folder) == tables(run_folder(FIRST, undisturbed))
 
 
