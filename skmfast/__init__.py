@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from skmfast.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from skmfast import codes, coding, corpora, laws, report, samplers, sources, structure
+    from skmfast import codes, coding, corpora, experiments, laws, report, samplers, sources, structure
     from skmfast.codes.base import Code, CodeLengths
     from skmfast.codes.measure import code_length
     from skmfast.codes.registry import make_code
@@ -38,6 +38,7 @@ __all__ = [
     "codes",
     "coding",
     "corpora",
+    "experiments",
     "laws",
     "make_code",
     "report",
@@ -58,7 +59,17 @@ _HOMES = {
     "structure_function": "skmfast.structure.function",
     **{
         room: f"skmfast.{room}"
-        for room in ("codes", "coding", "corpora", "laws", "report", "samplers", "sources", "structure")
+        for room in (
+            "codes",
+            "coding",
+            "corpora",
+            "experiments",
+            "laws",
+            "report",
+            "samplers",
+            "sources",
+            "structure",
+        )
     },
 }
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Extras that an installation need not have.
-OPTIONAL = {"torch", "triton", "ray", "matplotlib", "transformers"}
+OPTIONAL = {"torch", "triton", "ray", "matplotlib", "transformers", "safetensors", "yaml", "tensorboard"}
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "skmfast").rglob("*.py")

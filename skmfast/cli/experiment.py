@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skmfast.cli.app import FAILED, app, complain, fail
+from skmfast.cli.app import FAILED, USAGE, app, complain, fail
 
 if TYPE_CHECKING:
     from skmfast.experiments.watching import Watcher
@@ -144,7 +144,7 @@ def _fail(error: Exception, out: Path) -> NoReturn:
     if isinstance(error, Interrupted):
         fail(f"time is over: {error}; what is done is kept in {out}: the same command goes on", _MORE_TO_DO)
     usage = isinstance(error, (ConfigurationError, EmptyGridError, UnknownNameError))
-    fail(str(error)) if usage else fail(str(error), FAILED)
+    fail(str(error), USAGE if usage else FAILED)
 
 
 def _list() -> None:

@@ -6,6 +6,7 @@ No predictor that has read the same training, network or not, pays less in the m
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,15 @@ class PredictiveBits:
         What is stated, given the element.
     syntax : ndarray
         Choice and order of statements, and templates or words.
+    training_sentences : float
+        Sentences that the predictions were made from; infinite where nothing had to be learnt.
     """
 
     partition: Floats
     new_name: Floats
     value: Floats
     syntax: Floats
+    training_sentences: float = math.inf
 
     @property
     def name(self) -> Floats:
@@ -118,7 +122,7 @@ class BayesGiven:
             value += contents.first_statement_bits(values, known, attribute)
             known = known | np.uint64(1) << attribute.astype(np.uint64)
         syntax = syntax_code(self._source).next_bits(self._counts.syntax, corpus)
-        return PredictiveBits(partition[place], name[place], value, syntax)
+        return PredictiveBits(partition[place], name[place], value, syntax, self._counts.num_sentences)
 
     def together(self, corpus: LabelledCorpus) -> KnowledgeLengths:
         """Bits of all sentences one after the other, learning from each: -log P(both) + log P(training)."""

@@ -335,10 +335,10 @@ def _join(path: str, name: str) -> str:
 
 
 @functools.cache
-def _fields(kind: type) -> dict[str, Any]:
+def _fields(kind: Any) -> dict[str, Any]:
     """Names and types of the fields of a dataclass."""
     hints = typing.get_type_hints(kind)
-    return {each.name: hints[each.name] for each in dataclasses.fields(kind) if each.init}  # type: ignore[arg-type]
+    return {each.name: hints[each.name] for each in dataclasses.fields(kind) if each.init}
 
 
 def _field(kind: Any, name: str) -> dataclasses.Field[Any]:
@@ -375,10 +375,8 @@ def plain(configuration: Any) -> dict[str, Any]:
     >>> plain(Walk())
     {'pace': 2.0}
     """
-    return {
-        name: _plain_value(hint, getattr(configuration, name))
-        for name, hint in _fields(type(configuration)).items()
-    }
+    kind: Any = type(configuration)
+    return {name: _plain_value(hint, getattr(configuration, name)) for name, hint in _fields(kind).items()}
 
 
 def _plain_value(hint: Any, value: Any) -> Any:

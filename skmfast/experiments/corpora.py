@@ -7,9 +7,11 @@ syntax.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -128,19 +130,9 @@ class CorpusConfiguration:
 
     def stating(self) -> SyntaxKnowledge:
         """The source of the statements, which knows the questions too."""
-        if self.source == "biographies":
-            return Biographies(self.law(), statements=self.statements, kinds=self.kinds, prior=self.prior)
-        return people(
-            self.law(),
-            first=self.first,
-            last=self.last,
-            values=self.values,
-            attributes=self.attributes,
-            templates=self.templates,
-            kinds=self.kinds,
-            prior=self.prior,
-            statements=self.statements,
-        )
+        law = cast("Hashable", self.law())
+        sizes = self.first, self.last, self.values, self.attributes, self.templates
+        return _stating(self.source, law, self.statements, self.kinds, self.prior, sizes)
 
     def syntax_knowledge(self) -> SyntaxKnowledge:
         """The source that sentences are from: that of the statements, or of the questions."""
@@ -186,6 +178,26 @@ class CorpusConfiguration:
         chosen = np.asarray(elements, np.uint32)
         known = 0 if chosen.size == 0 else int(chosen.max()) + 1
         return _about(self, chosen, first, np.zeros(known))
+
+
+@functools.lru_cache(maxsize=16)
+def _stating(
+    source: str, law: Any, statements: int, kinds: int, prior: float, sizes: tuple[Any, ...]
+) -> SyntaxKnowledge:
+    if source == "biographies":
+        return Biographies(law, statements=statements, kinds=kinds, prior=prior)
+    first, last, values, attributes, templates = sizes
+    return people(
+        law,
+        first=first,
+        last=last,
+        values=values,
+        attributes=attributes,
+        templates=templates,
+        kinds=kinds,
+        prior=prior,
+        statements=statements,
+    )
 
 
 def training_and_test(

@@ -159,7 +159,7 @@ def preset_names(name: str) -> list[str]:
 
 
 def _presets(name: str) -> Traversable:
-    return resources.files("skmfast.experiments").joinpath("presets", name)
+    return resources.files("skmfast.experiments").joinpath("presets").joinpath(name)
 
 
 def read_configuration(
@@ -265,7 +265,7 @@ def _carry_out(
 ) -> dict[RunConfiguration, RunResult]:
     from skmfast.experiments.runs import run
 
-    results = {}
+    results: dict[RunConfiguration, RunResult] = {}
     runs = in_order(grid)
     if watcher is not None:
         watcher.plans(runs)
@@ -321,8 +321,15 @@ def _runs_table(results: Iterable[RunResult]) -> pa.Table:
         }
         for each in results
     ]
-    kinds = [pa.string(), pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string()]
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(zip(rows[0], kinds, strict=True))))
+    schema: dict[str, pa.DataType] = {
+        "run": pa.string(),
+        "status": pa.string(),
+        "reason": pa.string(),
+        "parameters": pa.int64(),
+        "seconds": pa.float64(),
+        "configuration": pa.string(),
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(schema))
 
 
 def _described(table: pa.Table, name: str, configuration: Any) -> pa.Table:

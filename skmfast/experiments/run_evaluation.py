@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +57,7 @@ class RunEvaluation:
         for place, groupings in enumerate(self._classes):
             found = self._evaluated(place, model)
             for grouping, each in groupings.items():
-                about = {"step": step, "corpus": place, "grouping": grouping}
+                about: dict[str, int | str] = {"step": step, "corpus": place, "grouping": grouping}
                 classes.append(_labelled(losses_by_class(found, each), about))
                 answers.append(_labelled(answers_by_class(found, each), about))
         self._folder.mkdir(exist_ok=True)
@@ -101,5 +101,5 @@ class RunEvaluation:
 
 def _labelled(table: pa.Table, about: dict[str, int | str]) -> pa.Table:
     """``table`` with columns that say what it is of, before its own."""
-    columns = {name: pa.array([value] * table.num_rows) for name, value in about.items()}
+    columns: dict[str, Any] = {name: np.full(table.num_rows, value) for name, value in about.items()}
     return pa.table({**columns, **{name: table[name] for name in table.column_names}})

@@ -71,6 +71,6 @@ class TensorBoard(Watcher):
             assert self._configuration is not None
             # What an ended run wrote from this step on is not shown beside what comes now.
             folder = self._folder / digest(self._configuration)
-            self._writer = SummaryWriter(str(folder), purge_step=step)  # type: ignore[no-untyped-call]
-            self._writer.add_text("configuration", f"```\n{to_yaml(self._configuration)}```")  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(folder), purge_step=step)
+            self._writer.add_text("configuration", f"```\n{to_yaml(self._configuration)}```")
         return self._writer

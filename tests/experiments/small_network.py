@@ -26,6 +26,8 @@ class Recurrent(nn.Module):
 def train(model, corpus, epochs, rate=0.01, batch_sentences=100):
     """Adam on all sentences, in one order."""
     model.dropout.p = 0.0
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # products so small are slower on two
     optimiser = torch.optim.Adam(model.parameters(), rate)
     for _ in range(epochs):
         for inputs, places, real in sentence_batches(corpus.tokens, corpus.offsets, batch_sentences):
@@ -35,4 +37,5 @@ def train(model, corpus, epochs, rate=0.01, batch_sentences=100):
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+    torch.set_num_threads(threads)
     return model
