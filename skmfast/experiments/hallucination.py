@@ -2,10 +2,10 @@
 
 Theory: what was not stated, or did not fit, can only be guessed from the base measure, which is wrong with
 probability 1 - 2^-H. So an attribute of an element of c training sentences is answered wrongly at the rate
-(1 - 2^-H) (1 - r)^c, r being the share of its sentences that state the attribute; over fresh sentences the rate
-is the mass of what is unseen, which Good-Turing's N_1/n estimates from the training alone. Kalai, Nachum, Vempala
-and Zhang (arXiv 2509.04664) bound it from below for calibrated models; a model that is calibrated is not
-*confidently* wrong, which is counted apart.
+(1 - 2^-H) (1 - r)^c, r being the share of its sentences that state the attribute; over fresh sentences the
+rate is the mass of what is unseen, which Good-Turing's N_1/n estimates from the training. Kalai, Nachum,
+Vempala and Zhang (arXiv 2509.04664) bound it from below for calibrated models; a model that is calibrated is
+not *confidently* wrong, which is counted apart.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.experiments.runs import RunConfiguration, RunResult
 
-# "queries": blocks of questions of a class of training counts. "calibration": questions whose best answer has a
-# probability in a bin. "test": blocks of fresh sentences of the training's own distribution. "rate": what is
-# predicted for these.
+# "queries": blocks of questions of a class of training counts. "calibration": questions whose best answer has
+# a probability in a bin. "test": blocks of fresh sentences of the training's own distribution. "rate": what
+# is predicted for these.
 SCHEMA = {
     "series": pa.string(),
     **RUN_SCHEMA,
@@ -71,6 +71,7 @@ BINS = 10
 RATES = ("unseen mass", "Good-Turing", "Kalai et al., lower", "Kalai et al., upper")
 # Confidence: half a probability is more than all other answers together.
 CONFIDENT = 0.5
+_FIRST_QUESTION = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,10 @@ def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Tabl
 
 
 def choose_elements(counts: np.ndarray, num_names: int, queries: int, seed: int) -> np.ndarray:
-    """Elements to ask about: ``queries`` of each class of training counts, drawn with replacement, and as many of
-    those that come after all in ``counts``, if there are names for any."""
+    """Elements to ask about: ``queries`` of each class of training counts, drawn with replacement.
+
+    As many are among those that come after all in ``counts``, if there are names for any.
+    """
     generator = np.random.default_rng(seed)
     classes = classes_by_count(counts)
     chosen = [
@@ -127,6 +130,25 @@ def choose_elements(counts: np.ndarray, num_names: int, queries: int, seed: int)
     if len(counts) < num_names:
         chosen.append(generator.integers(len(counts), num_names, queries))
     return np.concatenate(chosen).astype(np.int64)
+
+
+def _asked(configuration: Configuration, result: RunResult, training: LabelledCorpus) -> Columns:
+    """Answers of the network: element, wrong, confidence and Brier score of each question."""
+    from skmfast.experiments.confidence import answers
+
+    corpus, settings = trained_on(result), result.configuration.evaluation
+    num_names = corpus.stating().contents.num_names
+    counts = np.asarray(training.counts).astype(np.int64)
+    elements = choose_elements(counts, num_names, configuration.queries, corpus.seed)
+    # Sentences far behind those of training and test.
+    questions = corpus.corpus_about(elements, first=_FIRST_QUESTION)
+    found = answers(result.model(), questions, batch_sentences=settings.batch_sentences)
+    return {
+        "element": elements,
+        "wrong": 1.0 - found.correct,
+        "confidence": found.confidence,
+        "brier": found.brier,
+    }
 
 
 class Expectation:
