@@ -86,6 +86,8 @@ class RunEvaluation:
         columns |= {f"network_{part}_bits": getattr(network, f"{part}_bits") for part in PARTS}
         for code, bits in (("bayes", predictive_bits(training, test)), ("oracle", oracle_bits(test))):
             columns |= {f"{code}_{part}_bits": getattr(bits, part) for part in PARTS}
+        # Share of the sentence's values that are the network's greedy answers.
+        columns["accuracy"] = network.statement_correct.mean(axis=1)
         return pa.table(columns)
 
     def _evaluated(self, place: int, model: Transformer) -> Evaluation:

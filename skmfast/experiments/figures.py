@@ -1,0 +1,176 @@
+"""Style of the experiments' figures: panels, theory beside measurement, colours of frequency classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skmfast.laws.plots import ACCENT, GRID, INK, MUTED, SERIES
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "ACCENT",
+    "GRID",
+    "INK",
+    "MUTED",
+    "SERIES",
+    "caption",
+    "class_colors",
+    "dress",
+    "legend",
+    "legend_beside",
+    "measured",
+    "panels",
+    "save",
+    "say",
+    "short",
+    "theory",
+]
+
+Floats = npt.NDArray[np.float64]
+
+_DPI = 170
+_WIDTH, _HEIGHT = 4.6, 4.2
+_FEW_DECADES = 200
+
+
+def panels(columns: int, width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, list[Axes]]:
+    """A figure with a row of panels."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, columns, figsize=(columns * width, height), squeeze=False)
+    return figure, list(axes[0])
+
+
+def dress(axes: Axes, x: str, y: str, title: str, *, log_x: bool = False, log_y: bool = False) -> None:
+    """Labels, grid and scales of a panel; call it when everything is drawn."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis, log in ((axes.xaxis, log_x), (axes.yaxis, log_y)):
+        if log:
+            if not axis.get_data_interval()[1] > 0:
+                # A panel without data has no place on a logarithmic axis.
+                (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(1, 10)
+            (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
+            low, high = axis.get_view_interval()
+            if high / low < _FEW_DECADES:
+                # So short an axis has few powers of ten among its ticks.
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+            axis.set_minor_formatter(NullFormatter())
+    axes.grid(True, which="major", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(which="both", colors=INK, labelsize=9)
+    axes.tick_params(which="minor", length=0)
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+    axes.set_title(title, fontsize=10.5, loc="left", color=INK)
+
+
+def short(number: float) -> str:
+    """A number as an axis shows it.
+
+    Examples
+    --------
+    >>> short(2000.0), short(3e6), short(0.05)
+    ('2k', '3M', '0.05')
+    """
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:g}{unit}"
+    return f"{number:g}"
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """A legend without a frame, if there is anything to name."""
+    if axes.get_legend_handles_labels()[0]:
+        settings: dict[str, Any] = {"frameon": False, "fontsize": 8, "labelcolor": INK, "handlelength": 2.2}
+        axes.legend(**(settings | options))
+
+
+def legend_beside(axes: Axes, title: str) -> None:
+    """A legend to the right of a panel, for many lines."""
+    legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), title=title, title_fontsize=8)
+
+
+def class_colors(number: int) -> list[tuple[float, float, float, float]]:
+    """Colours of ``number`` frequency classes, from dark for the most frequent to light."""
+    from matplotlib import colormaps
+
+    return [colormaps["plasma"](0.88 * place / max(number - 1, 1)) for place in range(number)]
+
+
+def measured(
+    axes: Axes,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    color: Any,
+    label: str | None = None,
+    *,
+    low: npt.ArrayLike | None = None,
+    high: npt.ArrayLike | None = None,
+    **options: Any,
+) -> None:
+    """Measurements: circles on a thin line, with their intervals."""
+    settings: dict[str, Any] = {"marker": "o", "markersize": 4.5, "linewidth": 1.3, "color": color}
+    places, values = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if low is not None and high is not None:
+        axes.vlines(places, np.asarray(low), np.asarray(high), color=color, linewidth=1.1, alpha=0.6)
+    axes.plot(places, values, label=label, **(settings | options))
+
+
+def theory(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, label: str | None = None, **options: Any) -> None:
+    """What theory says: a dotted line without marks."""
+    settings: dict[str, Any] = {"color": INK, "linewidth": 1.1, "dashes": (1, 2), "zorder": 3}
+    axes.plot(np.asarray(x), np.asarray(y), label=label, **(settings | options))
+
+
+def say(axes: Axes, text: str) -> None:
+    """Text in the middle of a panel that has nothing to show."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, fontsize=9, transform=axes.transAxes)
+
+
+def caption(figure: Figure, lines: Sequence[str]) -> None:
+    """Small print below the panels; leaves room for it."""
+    height = float(figure.get_size_inches()[1])
+    room = (0.16 * len(lines) + 0.06) / height
+    figure.tight_layout(rect=(0, room, 1, 1), w_pad=1.6)
+    figure.text(
+        0.008, 0.04 / height, "\n".join(lines), fontsize=7, color=MUTED, va="bottom", linespacing=1.35
+    )
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write the figure, whole or not at all, and close it.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is no image format.
+    """
+    from matplotlib import pyplot as plt
+
+    from skmfast.files import whole_file
+
+    form = Path(path).suffix.lower().removeprefix(".")
+    try:
+        with whole_file(path) as file:
+            # Without a date the same table gives the same bytes.
+            metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})
+            figure.savefig(file, format=form, dpi=_DPI, facecolor="white", metadata=metadata)
+    finally:
+        plt.close(figure)

@@ -1,0 +1,135 @@
+"""Fits and figures of the experiments, from tables in which the law was planted."""
+
+from __future__ import annotations
+
+import math
+
+import planted
+import pytest
+
+pytest.importorskip("torch")
+
+from skmfast.experiments import acquisition, data_scaling, model_scaling
+from skmfast.experiments.fits import find_fit, fits_of
+
+
+def found(module, table):
+    return fits_of(module.fits(table))
+
+
+def drawn(module, table, folder):
+    """The figure's text."""
+    module.draw(table, module.fits(table), folder / "figure.svg")
+    return (folder / "figure.svg").read_text()
+
+
+# ---- data scaling ------------------------------------------------------------------------------------------
+
+
+def test_data_exponents_are_found():
+    fits = found(data_scaling, planted.data_scaling_table())
+    for d in (0.4, 0.6):
+        for code in ("network", "bayes", "expected"):
+            fit = find_fit(fits, f"{code} exponent", f"knowledge, d = {d:g}")
+            assert fit.value == pytest.approx(1 - d, abs=0.03)
+            assert fit.theory == 1 - d
+        network = find_fit(fits, "network exponent", f"knowledge, d = {d:g}")
+        assert network.low < network.value < network.high
+        assert network.high - network.low < 0.1
+
+
+def test_uniform_frequencies_fall_more_steeply_at_the_end():
+    fits = found(data_scaling, planted.data_scaling_table())
+    uniform = find_fit(fits, "last local exponent", "knowledge, uniform")
+    power = find_fit(fits, "last local exponent", "knowledge, d = 0.6")
+    assert uniform.value > 2
+    assert uniform.low > power.high
+    assert math.isnan(uniform.theory)
+
+
+def test_the_gap_to_bayes_is_in_bits_a_sentence():
+    fits = found(data_scaling, planted.data_scaling_table(noise=0.05))
+    gap = find_fit(fits, "gap to Bayes at N = 1,000", "knowledge, d = 0.4")
+    wanted = 0.2 * 10 * 1000**-0.6
+    assert gap.value == pytest.approx(wanted, rel=0.2)
+    assert gap.low < wanted < gap.high
+
+
+def test_two_sizes_are_no_exponent():
+    fits = found(data_scaling, planted.data_scaling_table(sentences=(1000, 3000)))
+    fit = find_fit(fits, "network exponent", "knowledge, d = 0.4")
+    assert math.isnan(fit.value)
+    assert "2 points" in fit.note
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("sentences", [(1000, 3000, 10_000, 30_000), (1000,)])
+def test_data_scaling_is_drawn(sentences, tmp_path):
+    drawn(data_scaling, planted.data_scaling_table(sentences=sentences), tmp_path)
+
+
+# ---- acquisition -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("discount", [0.4, 0.6])
+def test_the_frontier_grows_with_the_discount(discount):
+    fits = found(acquisition, planted.acquisition_table(discount))
+    fit = find_fit(fits, "frontier exponent", f"d = {discount:g}")
+    assert fit.value == pytest.approx(discount, abs=0.05)
+    assert fit.low < fit.value < fit.high
+    stated = find_fit(fits, "frontier exponent of what was stated", f"d = {discount:g}")
+    assert stated.value == pytest.approx(discount, abs=0.04)
+
+
+def test_classes_are_learnt_in_order():
+    fit = find_fit(found(acquisition, planted.acquisition_table()), "rank correlation", "d = 0.5")
+    # Classes that the first evaluation finds known share their rank.
+    assert fit.value > 0.95
+    assert fit.low > 0.9
+
+
+def test_a_single_evaluation_is_no_frontier(tmp_path):
+    table = planted.acquisition_table(evaluations=1, repeats=1)
+    fit = find_fit(found(acquisition, table), "frontier exponent", "d = 0.5")
+    assert math.isnan(fit.value)
+    drawn(acquisition, table, tmp_path)
+
+
+def test_acquisition_is_drawn(tmp_path):
+    drawn(acquisition, planted.acquisition_table(), tmp_path)
+
+
+# ---- model scaling -----------------------------------------------------------------------------------------
+
+
+def test_bits_per_parameter_are_found():
+    fits = found(model_scaling, planted.model_scaling_table(bits_per_parameter=1.5))
+    fit = find_fit(fits, "bits per parameter", "by the capacity law")
+    assert fit.value == pytest.approx(1.5, rel=0.03)
+    exponent = find_fit(fits, "exponent", "knowledge")
+    assert exponent.value == pytest.approx(1.0, abs=0.02)
+    assert exponent.theory == 1
+    assert find_fit(fits, "exponent of the capacity law", "knowledge").value == pytest.approx(1, abs=0.02)
+
+
+def test_classes_go_in_order_of_their_counts():
+    fits = found(model_scaling, planted.model_scaling_table())
+    fit = find_fit(fits, "rank correlation", "classes")
+    assert fit.value > 0.9
+    assert fit.points == 5
+    # Half is gone where (p / p0)^2 doubles 1 + (p / p0)^2.
+    frequent = find_fit(fits, "parameters with half gone", "16 to 31 training sentences")
+    rare = find_fit(fits, "parameters with half gone", "4 to 7 training sentences")
+    assert 2000 < frequent.value < rare.value < 20_000
+
+
+def test_stored_bits_are_counted():
+    """All of 1,000 / c elements in class c: 14 bits of name less 6 of identity, and 18 of values."""
+    fits = found(model_scaling, planted.model_scaling_table())
+    fit = find_fit(fits, "bits per parameter", "stored, 60,000 parameters")
+    elements = sum(1000 // low for low in (1, 2, 4, 8, 16))
+    assert 0.6 * elements * 26 / 60_000 < fit.value < elements * 26 / 60_000
+
+
+def test_model_scaling_is_drawn(tmp_path):
+    drawn(model_scaling, planted.model_scaling_table(), tmp_path)
