@@ -50,9 +50,13 @@ void product(const float* rows_panels, const float* x, std::size_t rows, std::si
 void normalise(const float* x, std::size_t width, float epsilon, float* out) {
   for (std::size_t v = 0; v < kTokenLanes; v += kWidth) {
     Lanes sums[4] = {};
-    for (std::size_t i = 0; i < width; ++i) {
-      const Lanes at = load(x + i * kTokenLanes + v);
-      sums[i % 4] = fused(at, at, sums[i % 4]);
+    for (std::size_t i = 0; i < width; i += 4) {
+#pragma GCC unroll 4
+      for (std::size_t chain = 0; chain < 4; ++chain) {
+        if (i + chain == width) break;
+        const Lanes at = load(x + (i + chain) * kTokenLanes + v);
+        sums[chain] = fused(at, at, sums[chain]);
+      }
     }
     const Lanes mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<float>(width);
     Lanes scale = mean + epsilon;
@@ -219,11 +223,22 @@ void attend(const Attention& a) {
 void fold(const float* logits, std::size_t rows, float* max, double* sum) {
   for (std::size_t v = 0; v < kTokenLanes; v += kWidth) {
     const Lanes before = load(max + v);
-    Lanes high = before;
-    for (std::size_t j = 0; j < rows; ++j) high = larger(load(logits + j * kTokenLanes + v), high);
+    Lanes highs[4] = {before, before, before, before};
     Lanes sums[4] = {};
-    for (std::size_t j = 0; j < rows; ++j) {
-      sums[j % 4] += power_of_two((load(logits + j * kTokenLanes + v) - high) * 1.44269504f);
+    for (std::size_t j = 0; j < rows; j += 4) {
+#pragma GCC unroll 4
+      for (std::size_t chain = 0; chain < 4; ++chain) {
+        if (j + chain == rows) break;
+        highs[chain] = larger(load(logits + (j + chain) * kTokenLanes + v), highs[chain]);
+      }
+    }
+    const Lanes high = larger(larger(highs[0], highs[1]), larger(highs[2], highs[3]));
+    for (std::size_t j = 0; j < rows; j += 4) {
+#pragma GCC unroll 4
+      for (std::size_t chain = 0; chain < 4; ++chain) {
+        if (j + chain == rows) break;
+        sums[chain] += power_of_two((load(logits + (j + chain) * kTokenLanes + v) - high) * 1.44269504f);
+      }
     }
     const Lanes fall = power_of_two((before - high) * 1.44269504f);
     const Lanes here = (sums[0] + sums[1]) + (sums[2] + sums[3]);
