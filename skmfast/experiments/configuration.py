@@ -423,6 +423,28 @@ def digest(configuration: Any) -> str:
 
 def to_yaml(configuration: Any) -> str:
     """A configuration as YAML, all settings in the order of the dataclass."""
+    return plain_to_yaml(plain(configuration))
+
+
+def plain_to_yaml(settings: Mapping[str, Any]) -> str:
+    """Settings as YAML, in their order.
+
+    Examples
+    --------
+    >>> print(plain_to_yaml({"training": {"steps": 5}, "discounts": [0.3, 0.5]}), end="")
+    training:
+      steps: 5
+    discounts: [0.3, 0.5]
+    """
     import yaml
 
-    return str(yaml.safe_dump(plain(configuration), sort_keys=False, allow_unicode=True))
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+        """Writes a list of scalars on one line."""
+
+        def represent_list(self, data: list[Any]) -> Any:
+            flow = not any(isinstance(each, (dict, list)) for each in data)
+            return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow)
+
+    Dumper.add_representer(list, Dumper.represent_list)
+    text = yaml.dump(dict(settings), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return str(text)

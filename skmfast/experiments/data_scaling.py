@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +108,7 @@ def runs(configuration: Configuration) -> list[RunConfiguration]:
 
 def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Table:
     """Blocks of test sentences of each run, and the Bayes code's exact expectation along each curve."""
-    parts: list[Columns] = []
+    parts: list[dict[str, Any]] = []
     for result in results:
         blocks = block_columns(sentence_columns(result))
         parts.append({"series": "test", **run_columns(result), **blocks})
@@ -117,7 +117,7 @@ def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Tabl
     return table_of(parts, SCHEMA)
 
 
-def _expected_columns(corpus: CorpusConfiguration, sentences: Sequence[int]) -> Columns:
+def _expected_columns(corpus: CorpusConfiguration, sentences: Sequence[int]) -> dict[str, Any]:
     """What the Bayes code is expected to pay above the oracle for the sentence after the first N."""
     low, high = min(sentences), max(sentences)
     grid = np.unique(np.geomspace(low, high, _EXPECTED_POINTS).round().astype(np.int64))

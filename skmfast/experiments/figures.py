@@ -60,6 +60,9 @@ def dress(axes: Axes, x: str, y: str, title: str, *, log_x: bool = False, log_y:
 
     for axis, log in ((axes.xaxis, log_x), (axes.yaxis, log_y)):
         if log:
+            if not axis.get_data_interval()[1] > 0:
+                # A panel without data has no place on a logarithmic axis.
+                (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(1, 10)
             (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
             low, high = axis.get_view_interval()
             if high / low < _FEW_DECADES:

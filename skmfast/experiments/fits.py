@@ -326,12 +326,12 @@ def order_fit(
     rare, at = np.asarray(rarity, np.float64), np.asarray(learnt_at, np.float64)
     learnt = int(np.isfinite(at).sum())
     if len(rare) < LEAST_POINTS or learnt < 2:
-        note = f"{len(rare)} classes, {learnt} of them learnt; an order takes {LEAST_POINTS} and 2"
+        note = f"{learnt} of {len(rare)} classes have a place; an order takes 2 of {LEAST_POINTS}"
         return Fit(quantity, group, theory=1.0, points=len(rare), note=note)
     low, high = math.nan, math.nan
     if samples is not None:
         low, high = interval([rank_correlation(rare, row) for row in samples])
-    note = f"{len(rare) - learnt} classes were not learnt" if learnt < len(rare) else ""
+    note = f"{len(rare) - learnt} classes have no place yet" if learnt < len(rare) else ""
     return Fit(quantity, group, rank_correlation(rare, at), low, high, 1.0, len(rare), note)
 
 

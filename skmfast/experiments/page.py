@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skmfast.experiments.configuration import plain_to_yaml
 from skmfast.experiments.folders import stored_configuration
 from skmfast.files import whole_file
 from skmfast.report.document import document
@@ -136,24 +137,22 @@ def _runs(runs: pa.Table) -> str:
     columns = [
         Column("run"),
         Column("status"),
-        Column("parameters", True),
-        Column("seconds", True),
-        Column("reason"),
+        Column("parameters", number=True),
+        Column("seconds", number=True),
     ]
-    rows, marked = [], []
-    for place, row in enumerate(runs.to_pylist()):
-        rows.append([_cell(row[each.heading]) for each in columns])
-        if row["status"] == "diverged":
-            marked.append(place)
-    note = "Runs that diverged are kept, and left out of results and fits." if marked else ""
-    shown = listing(columns, rows, table="runs.parquet", marked=marked)
-    return shown + (paragraph(note, "note") if note else "")
+    rows = runs.to_pylist()
+    cells = [[_cell(row[each.heading]) for each in columns] for row in rows]
+    diverged = [place for place, row in enumerate(rows) if row["status"] == "diverged"]
+    shown = listing(columns, cells, table="runs.parquet", marked=diverged)
+    for place in diverged:
+        shown += paragraph(f"{rows[place]['run']} diverged: {rows[place]['reason']}.", "note")
+    if diverged:
+        shown += paragraph("Runs that diverged are kept, and left out of results and fits.", "note")
+    return shown
 
 
 def _configuration(folder: Path) -> str:
-    import yaml
-
-    text = yaml.safe_dump(stored_configuration(folder), sort_keys=False, allow_unicode=True)
+    text = plain_to_yaml(stored_configuration(folder))
     return f'<pre class="excerpt all">{escape(text)}</pre>'
 
 

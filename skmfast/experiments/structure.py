@@ -206,13 +206,13 @@ def _curves(axes: Axes, columns: Columns, number: float, whole: bool) -> None:
         axes, x / number, (y + whole * x) / number, "Syntax-Knowledge, exact", dashes=(), linewidth=1.6
     )
     sizes = unique(networks, "parameters")
-    for parameters, color in zip(sizes, figures.class_colors(len(sizes))[::-1], strict=True):
+    for parameters, shade in zip(sizes, figures.class_colors(len(sizes))[::-1], strict=True):
         here = where(networks, parameters=parameters)
         places = unique(here, "model_bits")
         means = [where(here, model_bits=place)["data_bits"].mean() for place in places]
         x = np.array(places)
         label = f"{figures.short(float(f'{parameters:.2g}'))} parameters"
-        figures.measured(axes, x / number, (np.array(means) + whole * x) / number, color, label)
+        figures.measured(axes, x / number, (np.array(means) + whole * x) / number, shade, label)
     for name, label, color, dashes in (
         ("prequential", "prequential, best network", figures.SERIES[1], (4, 2)),
         ("bayes", "Bayes code", figures.SERIES[2], (4, 2)),

@@ -17,7 +17,7 @@ def _noisy(mean, relative, generator):
 def data_scaling_table(
     discounts=(0.4, 0.6), uniform=True, sentences=(1000, 3000, 10_000, 30_000), noise=0.1, gap=1.2
 ):
-    """Knowledge excess N^-(1-d) times ten, or e^(-N/5000) where uniform; the network pays ``gap`` times that."""
+    """Knowledge excess 10 N^-(1-d), or e^(-N/5000) where uniform; the network pays ``gap`` times that."""
     generator, parts = np.random.default_rng(0), []
     laws = [("pitman-yor", d, lambda n, d=d: 10 * n ** -(1 - d)) for d in discounts]
     if uniform:

@@ -130,7 +130,7 @@ def test_values(text, field, value):
         ("? [a]\n: 1", "walk.yaml, line 1: the name of a setting is one word"),
         ("steps: 2026-13-01", "walk.yaml, line 1: '2026-13-01' is no value"),
         ("steps: [1", "walk.yaml, line 1: is no YAML"),
-        ("left: &a [*a]", "is no YAML"),
+        ("left: &a [*a]", "deeper ones, than a configuration has"),
         ("a: &a {x: 1}\nb: *c", "walk.yaml, line 2: is no YAML"),
         ("name: !!python/object:os.system x", "walk.yaml, line 1: is no YAML"),
         ("[" * 60 + "]" * 60, "deeper ones, than a configuration has"),
