@@ -289,8 +289,8 @@ def _write_text(path: Path, text: str) -> None:
 def _runs_table(results: Iterable[RunResult]) -> pa.Table:
     """A row for each run: those that diverged are marked here, and appear in no other table.
 
-    Those that can be held against the Bayes mixture say how far above it they are, and what is wrong with them
-    if they are below.
+    Those that can be held against the Bayes mixture say how far above it they are, and what is wrong if they
+    are below.
     """
     import pyarrow as pa
 
