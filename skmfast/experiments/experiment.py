@@ -287,8 +287,14 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _runs_table(results: Iterable[RunResult]) -> pa.Table:
-    """A row for each run: those that diverged are marked here, and appear in no other table."""
+    """A row for each run: those that diverged are marked here, and appear in no other table.
+
+    Those that can be held against the Bayes mixture say how far above it they are, and what is wrong if they
+    are below.
+    """
     import pyarrow as pa
+
+    from skmfast.experiments.bayes import held_against_bayes
 
     rows = [
         {
@@ -297,6 +303,7 @@ def _runs_table(results: Iterable[RunResult]) -> pa.Table:
             "reason": each.reason,
             "parameters": each.facts.get("parameters"),
             "seconds": each.facts.get("seconds"),
+            **held_against_bayes(each),
             "configuration": canonical(each.configuration),
         }
         for each in results
@@ -307,6 +314,9 @@ def _runs_table(results: Iterable[RunResult]) -> pa.Table:
         "reason": pa.string(),
         "parameters": pa.int64(),
         "seconds": pa.float64(),
+        "above_bayes_bits": pa.float64(),
+        "above_bayes_error_bits": pa.float64(),
+        "below_bayes": pa.string(),
         "configuration": pa.string(),
     }
     return pa.Table.from_pylist(rows, schema=pa.schema(schema))
