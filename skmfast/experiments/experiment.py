@@ -52,7 +52,7 @@ _LABEL_DIGITS = 8
 
 
 class Experiment(Protocol):
-    """What the module of an experiment has."""
+    """What an experiment has; a module with these names is one."""
 
     Configuration: type
     """Frozen dataclass of all settings; see `skmfast.experiments.configuration.configure`."""
@@ -72,9 +72,17 @@ class Experiment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An experiment by name: its module, and what it is about in one line."""
+    """An experiment that has a name.
 
-    module: str
+    Attributes
+    ----------
+    experiment : str or Experiment
+        The module that is one, by its name, or an object.
+    summary : str
+        What it is about, in one line.
+    """
+
+    experiment: str | Experiment
     summary: str
 
 
@@ -124,7 +132,7 @@ class ExperimentResult:
 
 
 def find_experiment(name: str) -> Experiment:
-    """The module of an experiment.
+    """The experiment of a name.
 
     Raises
     ------
@@ -133,7 +141,8 @@ def find_experiment(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         raise UnknownNameError(f"{name}: there is no such experiment{suggestion(name, EXPERIMENTS)}")
-    return cast("Experiment", importlib.import_module(EXPERIMENTS[name].module))
+    found = EXPERIMENTS[name].experiment
+    return cast("Experiment", importlib.import_module(found)) if isinstance(found, str) else found
 
 
 def preset_settings(name: str, preset: str) -> Node:
