@@ -114,11 +114,14 @@ class ExperimentResult:
         Holds results.parquet, fits.parquet, runs.parquet, figure.png, figure.svg and page.html.
     num_runs, num_diverged : int
         Of the grid, runs that others start from among them.
+    warnings : tuple of str
+        Runs that are done and cannot be right: they pay less than the Bayes mixture.
     """
 
     folder: Path
     num_runs: int
     num_diverged: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def table(self) -> pa.Table:
@@ -296,26 +299,39 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _runs_table(results: Iterable[RunResult]) -> pa.Table:
-    """A row for each run: those that diverged are marked here, and appear in no other table."""
+    """A row for each run: those that diverged are marked here, and appear in no other table.
+
+    The gap is what knowledge costs above the Bayes mixture; where it lies below, ``reason`` says why the run
+    cannot be right, though it is done.
+    """
     import pyarrow as pa
 
-    rows = [
-        {
-            "run": each.digest,
-            "status": each.status,
-            "reason": each.reason,
-            "parameters": each.facts.get("parameters"),
-            "seconds": each.facts.get("seconds"),
-            "configuration": canonical(each.configuration),
-        }
-        for each in results
-    ]
+    from skmfast.experiments.gaps import below_bayes, gap_of
+
+    rows = []
+    for each in results:
+        done = each.status == "done"
+        gap = gap_of(each) if done else None
+        rows.append(
+            {
+                "run": each.digest,
+                "status": each.status,
+                "reason": (below_bayes(each) or "") if done else each.reason,
+                "parameters": each.facts.get("parameters"),
+                "seconds": each.facts.get("seconds"),
+                "gap_bits": gap.mean_bits if gap else None,
+                "gap_error_bits": gap.error_bits if gap else None,
+                "configuration": canonical(each.configuration),
+            }
+        )
     schema: dict[str, pa.DataType] = {
         "run": pa.string(),
         "status": pa.string(),
         "reason": pa.string(),
         "parameters": pa.int64(),
         "seconds": pa.float64(),
+        "gap_bits": pa.float64(),
+        "gap_error_bits": pa.float64(),
         "configuration": pa.string(),
     }
     return pa.Table.from_pylist(rows, schema=pa.schema(schema))
@@ -352,7 +368,12 @@ def draw_experiment(name: str, folder: Path) -> ExperimentResult:
         tables = {"results": table, "fits": fits, "runs": runs}
         write_page(name, EXPERIMENTS[name].summary, _command(name, folder), folder, tables)
     statuses = runs["status"].to_pylist()
-    return ExperimentResult(folder, len(statuses), len(statuses) - statuses.count("done"))
+    warnings = tuple(
+        f"run {row['run']}: {row['reason']}"
+        for row in runs.to_pylist()
+        if row["status"] == "done" and row["reason"]
+    )
+    return ExperimentResult(folder, len(statuses), len(statuses) - statuses.count("done"), warnings)
 
 
 def _command(name: str, folder: Path) -> str:

@@ -148,16 +148,28 @@ def _runs(runs: pa.Table) -> str:
         Column("status"),
         Column("parameters", number=True),
         Column("seconds", number=True),
+        Column("gap to Bayes, bits", number=True),
     ]
     rows = runs.to_pylist()
-    cells = [[_cell(row[each.heading]) for each in columns] for row in rows]
+    cells = [
+        [*(_cell(row[name]) for name in ("run", "status", "parameters", "seconds")), _gap(row)]
+        for row in rows
+    ]
     diverged = [place for place, row in enumerate(rows) if row["status"] == "diverged"]
     shown = listing(columns, cells, table="runs.parquet", marked=diverged)
-    for place in diverged:
-        shown += paragraph(f"{rows[place]['run']} diverged: {rows[place]['reason']}.", "note")
+    for row in rows:
+        if row["reason"]:
+            shown += paragraph(f"{row['run']}, {row['status']}: {row['reason']}.", "note")
     if diverged:
         shown += paragraph("Runs that diverged are kept, and left out of results and fits.", "note")
     return shown
+
+
+def _gap(row: dict[str, Any]) -> str:
+    """Knowledge bits a sentence above the Bayes mixture, with their standard error."""
+    if row["gap_bits"] is None:
+        return ""
+    return f"{row['gap_bits']:.3f} ± {row['gap_error_bits']:.3f}".replace("-", "\u2212")
 
 
 def _configuration(folder: Path) -> str:
