@@ -29,15 +29,14 @@ def gap_of(result: RunResult) -> Gap | None:
         return None
     if corpus.frequencies == "zipf" or corpus.kinds > 1:
         return None
-    columns = [
-        result.sentences[name].to_numpy() for name in ("network_knowledge_bits", "bayes_knowledge_bits")
-    ]
-    more = (columns[0] - columns[1])[result.sentences["corpus"].to_numpy() == trained[0]]
+    columns = {name: result.sentences[name].to_numpy() for name in result.sentences.column_names}
+    more = columns["network_knowledge_bits"] - columns["bayes_knowledge_bits"]
+    more = more[columns["corpus"] == trained[0]]
+    if more.size < 2:
+        return None
     # Test sentences share what the training leaves open; see `skmfast.experiments.bayes.Gap`.
-    error = (
-        np.std(more, ddof=1) * math.sqrt(1 / more.size + 1 / corpus.sentences) if more.size > 1 else np.nan
-    )
-    return Gap("knowledge", math.fsum(more) / more.size, float(error), more.size)
+    error = float(np.std(more, ddof=1)) * math.sqrt(1 / more.size + 1 / corpus.sentences)
+    return Gap("knowledge", math.fsum(more) / more.size, error, more.size)
 
 
 def below_bayes(result: RunResult) -> str | None:
