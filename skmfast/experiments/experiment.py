@@ -250,6 +250,8 @@ def run_experiment(
         claim(folder, plain(configuration))
         _write_text(folder / SETTINGS, to_yaml(configuration))
         results = work_through(grid, out, workers=workers, watcher=watcher, stop=stop)
+        if watcher is not None:
+            watcher.phase("fitting and drawing")
         _write_tables(name, experiment, configuration, grid, results, folder)
     return draw_experiment(name, folder)
 

@@ -167,7 +167,7 @@ def _runs(runs: pa.Table) -> str:
 
 def _gap(row: dict[str, Any]) -> str:
     """Knowledge bits a sentence above the Bayes mixture, with their standard error."""
-    if row["gap_bits"] is None:
+    if row.get("gap_bits") is None:
         return ""
     return f"{row['gap_bits']:.3f} ± {row['gap_error_bits']:.3f}".replace("-", "\u2212")
 
