@@ -369,7 +369,9 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     _calibration_panel(axes[1], where(columns, series="calibration"))
     _rate_panel(axes[2], found)
     axes[0].set_ylim(-0.03, 1.03)
-    figures.dress(axes[0], "training sentences about the element", "share of answers", "wrong answers")
+    figures.dress(
+        axes[0], "training sentences about the element, at least", "share of answers", "wrong answers"
+    )
     figures.dress(axes[1], "probability of the best answer", "share correct", "calibration")
     figures.dress(axes[2], "share of wrong answers", "", "fresh sentences")
     for panel in axes[:2]:
@@ -393,7 +395,8 @@ def _class_panel(axes: Axes, classes: list[tuple[str, Columns]], fits: list[Fit]
     figures.theory(axes, x, [find_fit(fits, "wrong answers", title).theory for title in titles], "predicted")
     fitted = [find_fit(fits, "predicted where memory is limited", title).value for title in titles]
     figures.theory(axes, x, fitted, "predicted, memory limited", color=figures.MUTED, dashes=(4, 2))
-    axes.set_xticks(x, titles, rotation=40, ha="right", fontsize=8)
+    lows = [float(rows["low_count"][0]) for _, rows in classes]
+    axes.set_xticks(x, [figures.short(low) if low < 1000 else f"{low / 1000:.0f}k" for low in lows])
 
 
 def _calibration_panel(axes: Axes, columns: Columns) -> None:
