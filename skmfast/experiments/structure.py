@@ -166,9 +166,9 @@ def _of_size(columns: Columns, networks: Columns, parameters: int) -> list[Fit]:
     needed = model_bits_for(exact, float(networks["data_bits"][best]))
     if math.isnan(needed):
         note = "its data bits lie outside the exact curve"
-        return [precision, Fit("model bits for one of the exact curve's", group, note=note)]
+        return [precision, Fit("model bits over the exact curve's", group, note=note)]
     ratio = float(networks["model_bits"][best]) / needed
-    return [precision, Fit("model bits for one of the exact curve's", group, ratio, points=1)]
+    return [precision, Fit("model bits over the exact curve's", group, ratio, points=1)]
 
 
 def model_bits_for(exact: Columns, data_bits: float) -> float:
