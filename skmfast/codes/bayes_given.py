@@ -17,7 +17,10 @@ from skmfast.codes.knowledge import Floats, Ints, KnowledgeCounts, KnowledgeLeng
 from skmfast.codes.sentence_syntax import statements_of, syntax_code
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.sources.contents import Contents
     from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 
@@ -109,18 +112,15 @@ class BayesGiven:
         """
         self._check(corpus)
         attributes, _ = statements_of(self._source, corpus)
-        elements, place = np.unique(np.asarray(corpus.elements).astype(np.int64), return_inverse=True)
-        seen, stated = self._known_of(elements)
+        about = np.asarray(corpus.elements).astype(np.int64)
+        elements, place = np.unique(about, return_inverse=True)
+        seen, _ = _known_of(self._counts, elements)
         contents = self._source.contents
         partition = self._code.partition_of(self._source, self._counts.counts).next(seen)
         name = np.zeros(elements.size)
         if (seen == 0).any():
             name[seen == 0] = contents.name_bits(self._counts.elements.size)
-        values, known = contents.values(elements, corpus.seed)[place], stated[place]
-        value = np.zeros(place.size)
-        for attribute in attributes.T:
-            value += contents.first_statement_bits(values, known, attribute)
-            known = known | np.uint64(1) << attribute.astype(np.uint64)
+        value = value_bits(contents, self._counts, about, attributes)
         syntax = syntax_code(self._source).next_bits(self._counts.syntax, corpus)
         return PredictiveBits(partition[place], name[place], value, syntax, self._counts.num_sentences)
 
@@ -139,16 +139,40 @@ class BayesGiven:
             metadata=after.metadata,
         )
 
-    def _known_of(self, elements: Ints) -> tuple[Ints, Ints]:
-        """How often elements came, and which attributes were stated of them."""
-        trained = self._counts.elements
-        at = np.minimum(np.searchsorted(trained, elements), trained.size - 1)
-        known = trained[at] == elements
-        stated = np.where(known, self._counts.stated[at], np.uint64(0))
-        return np.where(known, self._counts.counts[at], 0), stated
-
     def _check(self, corpus: LabelledCorpus) -> None:
         if self._code.source_of(corpus).to_dict() != self._source.to_dict():
             raise ValueError("the corpus is of another source than the training")
         if corpus.seed != self._counts.seed:
             raise ValueError(f"the corpus has seed {corpus.seed}, the training {self._counts.seed}")
+
+
+def value_bits(contents: Contents, counts: KnowledgeCounts, elements: Ints, attributes: Ints) -> Floats:
+    """Bits of what sentences state, given the element and what a training corpus has stated of it.
+
+    Parameters
+    ----------
+    contents : Contents
+    counts : KnowledgeCounts
+        Of the training.
+    elements : ndarray of int64, shape (sentences,)
+    attributes : ndarray of int64, shape (sentences, statements)
+
+    Returns
+    -------
+    ndarray of float64, shape (sentences,)
+    """
+    different, place = np.unique(elements, return_inverse=True)
+    _, stated = _known_of(counts, different)
+    values, known = contents.values(different, counts.seed)[place], stated[place]
+    bits = np.zeros(elements.size)
+    for attribute in attributes.T:
+        bits += contents.first_statement_bits(values, known, attribute)
+        known = known | np.uint64(1) << attribute.astype(np.uint64)
+    return bits
+
+
+def _known_of(counts: KnowledgeCounts, elements: Ints) -> tuple[Ints, npt.NDArray[np.uint64]]:
+    """How often elements came, and which attributes were stated of them."""
+    at = np.minimum(np.searchsorted(counts.elements, elements), counts.elements.size - 1)
+    known = counts.elements[at] == elements
+    return np.where(known, counts.counts[at], 0), np.where(known, counts.stated[at], np.uint64(0))

@@ -277,9 +277,9 @@ def losses_by_class(evaluation: Evaluation, classes: FrequencyClasses) -> pa.Tab
     }
     for part in PARTS:
         values = getattr(evaluation, f"{part}_bits")
-        columns |= _means(f"{part}_bits", place, values, number)
-    columns |= _means("accuracy", of_statement, evaluation.statement_correct.ravel(), number)
-    columns |= _means("probability", of_statement, evaluation.statement_probability.ravel(), number)
+        columns |= means_by_place(f"{part}_bits", place, values, number)
+    columns |= means_by_place("accuracy", of_statement, evaluation.statement_correct.ravel(), number)
+    columns |= means_by_place("probability", of_statement, evaluation.statement_probability.ravel(), number)
     return pa.table({name: pa.array(column) for name, column in columns.items()})
 
 
@@ -307,13 +307,13 @@ def answers_by_class(evaluation: Evaluation, classes: FrequencyClasses) -> pa.Ta
         "attribute": [names[attribute] for attribute in row_attribute],
         "statements": np.bincount(place, minlength=number),
     }
-    columns |= _means("value_bits", place, evaluation.statement_bits.ravel(), number)
-    columns |= _means("accuracy", place, evaluation.statement_correct.ravel(), number)
-    columns |= _means("probability", place, evaluation.statement_probability.ravel(), number)
+    columns |= means_by_place("value_bits", place, evaluation.statement_bits.ravel(), number)
+    columns |= means_by_place("accuracy", place, evaluation.statement_correct.ravel(), number)
+    columns |= means_by_place("probability", place, evaluation.statement_probability.ravel(), number)
     return pa.table({name: pa.array(column) for name, column in columns.items()})
 
 
-def _means(name: str, place: Ints, values: npt.NDArray[Any], number: int) -> dict[str, Floats]:
+def means_by_place(name: str, place: Ints, values: npt.NDArray[Any], number: int) -> dict[str, Floats]:
     """Means of the values at each place, and their standard errors; nan where there are too few."""
     values = values.astype(np.float64)
     count = np.bincount(place, minlength=number).astype(np.float64)
