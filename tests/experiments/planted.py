@@ -214,7 +214,6 @@ def hallucination_table(offset=0.05, repeats=2):
                     "block": np.arange(BLOCKS),
                     "number": 40,
                     "wrong": predicted + offset * (low == 2) + np.linspace(-0.02, 0.02, BLOCKS),
-                    "confident": 0.3,
                     "confident_wrong": 0.1,
                     "confidence": 0.4,
                     "brier": 0.5,

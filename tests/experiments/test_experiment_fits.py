@@ -160,7 +160,7 @@ def test_rare_classes_are_forgotten_first_and_replay_spares_them():
     fits = found(fine_tuning, planted.fine_tuning_table())
     order = find_fit(fits, "rank correlation", "new knowledge, replay 0")
     assert order.value == pytest.approx(1)
-    assert order.low > 0.9
+    assert order.low > 0.8
     spared = find_fit(fits, "accuracy spared", "new knowledge, replay 0.5")
     lost = find_fit(fits, "accuracy lost", "new knowledge, replay 0.5")
     # Of new knowledge no old element is a part, so half of the planted sentences (tuned) lose nothing.

@@ -39,10 +39,10 @@ def test_rows_are_whole_numbers_times_a_scale(bits):
 def test_errors_fall_with_precision():
     model = network()
     errors = [
-        float((quantised(model, bits)[0][0].weight - model[0].weight).abs().max()) for bits in (2, 4, 8, 16)
+        (quantised(model, bits)[0][0].weight - model[0].weight).abs().max().item() for bits in (2, 4, 8, 16)
     ]
     assert errors == sorted(errors, reverse=True)
-    largest = float(model[0].weight.abs().max())
+    largest = model[0].weight.abs().max().item()
     for bits, error in zip((2, 4, 8), errors, strict=False):
         # Half a step, and what the 16-bit scale is off.
         assert error <= largest / (2 ** (bits - 1) - 1) * (0.5 + 2**-10 * 2**bits)
