@@ -5,7 +5,7 @@ probability 1 - 2^-H. So questions about elements of c training sentences are an
 (1 - 2^-H) (1 - r)^c in the mean, r being the share of sentences that state the attribute asked for; it is
 counted here from the sentences at hand. Over fresh sentences it is the mass of what is unseen, which
 Good-Turing's N_1/n estimates from the training. Kalai, Nachum, Vempala and Zhang (arXiv 2509.04664) bound it
-from below for calibrated models; a model that is calibrated is not *confidently* wrong, which is counted apart.
+from below for calibrated models; a calibrated model is not *confidently* wrong, which is counted apart.
 """
 
 from __future__ import annotations
