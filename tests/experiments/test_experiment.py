@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import small_experiment
 
+from skmfast.experiments.bayes import below_bayes
 from skmfast.experiments.errors import (
     ConfigurationError,
     EmptyGridError,
@@ -35,7 +36,6 @@ from skmfast.experiments.experiment import (
     run_experiment,
 )
 from skmfast.experiments.folders import write_table
-from skmfast.experiments.bayes import below_bayes
 from skmfast.experiments.grid_work import in_order
 from skmfast.experiments.runs import run
 from skmfast.experiments.watching import Watcher, Watchers
