@@ -49,6 +49,9 @@ def experiment(
         float | None,
         typer.Option(help="Stop after so long; the same command goes on.", metavar="MINUTES", min=0),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that share the runs; for models too small for all cores.", min=1)
+    ] = 1,
     show: Annotated[
         bool, typer.Option("--show", help="Print the settings and the runs they make, and run nothing.")
     ] = False,
@@ -75,7 +78,7 @@ def experiment(
         if show:
             _show(name, settings)
         else:
-            _run(name, settings, out, plot_only, time_limit, tensorboard)
+            _run(name, settings, out, plot_only, workers, time_limit, tensorboard)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "skmfast":
             raise
@@ -100,7 +103,13 @@ def _settings(
 
 
 def _run(
-    name: str, settings: Any, out: Path, plot_only: bool, time_limit: float | None, tensorboard: Path | None
+    name: str,
+    settings: Any,
+    out: Path,
+    plot_only: bool,
+    workers: int,
+    time_limit: float | None,
+    tensorboard: Path | None,
 ) -> None:
     from skmfast.cli.experiment_progress import ExperimentProgress
     from skmfast.experiments.experiment import run_experiment
@@ -115,7 +124,13 @@ def _run(
         watcher = Watchers([progress, *watchers])
         try:
             result = run_experiment(
-                name, settings, out, plot_only=plot_only, watcher=watcher, stop=_deadline(time_limit)
+                name,
+                settings,
+                out,
+                plot_only=plot_only,
+                workers=workers,
+                watcher=watcher,
+                stop=_deadline(time_limit),
             )
         finally:
             watcher.close()
@@ -156,7 +171,8 @@ def _list() -> None:
 
 def _show(name: str, settings: Any) -> None:
     from skmfast.experiments.configuration import digest, to_yaml
-    from skmfast.experiments.experiment import grid_of, in_order
+    from skmfast.experiments.experiment import grid_of
+    from skmfast.experiments.grid_work import in_order
 
     print(to_yaml(settings), end="")
     for each in in_order(grid_of(name, settings)):

@@ -104,7 +104,7 @@ class ExperimentProgress(Watcher):
         number = f"run {len(self._ended)} of {len(self._runs)}"
         if result.status == "diverged":
             self.complain(f"{number}, {result.digest}: diverged: {result.reason}")
-        elif self._bar is None and result.configuration == self._current:
+        elif self._bar is None and self._current is not None:
             complain(f"{number}, {result.digest}: {result.status}, {result.facts.get('seconds', 0):.0f} s")
 
     def complain(self, message: str) -> None:

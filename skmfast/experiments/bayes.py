@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from skmfast.codes.knowledge import KnowledgeLengths, SentenceBits
     from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.experiments.evaluation import Evaluation
+    from skmfast.experiments.runs import RunResult
+    from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 PARTS = ("knowledge", "syntax", "name", "value", "total")
 _TOGETHER = {"knowledge": "knowledge_bits", "syntax": "syntax_bits", "total": "bits"}
@@ -162,6 +164,61 @@ def check_not_below(found: Gap, standard_errors: float = STANDARD_ERRORS) -> Non
         )
 
 
+def gap_of_run(result: RunResult, part: str | None = None) -> Gap | None:
+    """What the final network of a run pays above the Bayes mixture, from its table of test sentences.
+
+    Parameters
+    ----------
+    result : RunResult
+        Of a run that is done.
+    part : {"knowledge", "syntax", "total"}, optional
+        By default knowledge, and whole sentences where that is no part by itself.
+
+    Returns
+    -------
+    Gap or None
+        None where there is nothing to compare with: of a run that is not done, that went on from another or
+        read several corpora, which say of each other, or whose corpus the mixture has no prior for.
+    """
+    trained = [place for place, each in enumerate(result.configuration.corpora) if each.share > 0]
+    if result.status != "done" or result.configuration.initial is not None or len(trained) > 1:
+        return None
+    corpus = result.configuration.corpora[trained[0]].corpus
+    source = corpus.syntax_knowledge()
+    chosen = part or ("knowledge" if source.syntax.kinds == 1 else "total")
+    if not _is_bound(source, chosen):
+        return None
+    columns = {name: result.sentences[name].to_numpy() for name in result.sentences.column_names}
+    here = columns["corpus"] == trained[0]
+    of = ("name", "value", "syntax") if chosen == "total" else (chosen,)
+    above = sum(columns[f"network_{each}_bits"] - columns[f"bayes_{each}_bits"] for each in of)[here]
+    return Gap(chosen, *_mean_and_error(above, corpus.sentences), above.size)
+
+
+def held_against_bayes(result: RunResult) -> dict[str, float | str | None]:
+    """Columns of a run in the table of runs, from `gap_of_run`.
+
+    Returns
+    -------
+    dict
+        ``above_bayes_bits``, ``above_bayes_error_bits``, and ``below_bayes``: what `check_not_below` has to
+        say, "" if it passes. All are None where there is nothing to compare with.
+    """
+    found = gap_of_run(result)
+    if found is None:
+        return dict.fromkeys(("above_bayes_bits", "above_bayes_error_bits", "below_bayes"))
+    try:
+        check_not_below(found)
+        wrong = ""
+    except BelowBayesError as error:
+        wrong = str(error)
+    return {
+        "above_bayes_bits": found.mean_bits,
+        "above_bayes_error_bits": found.error_bits,
+        "below_bayes": wrong,
+    }
+
+
 def _mean_and_error(values: npt.NDArray[np.float64], training_sentences: float) -> tuple[float, float]:
     mean = math.fsum(values) / values.size
     if values.size < 2:
@@ -178,16 +235,17 @@ def is_bound(corpus: LabelledCorpus, part: str) -> bool:
     have the source's prior: it has not for Zipf frequencies, whose exponent it does not know, nor of syntax
     with given probabilities.
     """
-    source = BayesMixture().source_of(corpus)
+    return _is_bound(BayesMixture().source_of(corpus), part) and (
+        part not in ("name", "value") or _names_come_first(corpus)
+    )
+
+
+def _is_bound(source: SyntaxKnowledge, part: str) -> bool:
     if isinstance(source.frequencies, Zipf) and part != "syntax":
         return False
     if part in ("syntax", "total") and "probabilities" in source.syntax.to_dict():
         return False
-    if part == "total":
-        return True
-    if source.syntax.kinds > 1:
-        return False
-    return part in ("knowledge", "syntax") or _names_come_first(corpus)
+    return part == "total" or source.syntax.kinds == 1
 
 
 def _names_come_first(corpus: LabelledCorpus) -> bool:

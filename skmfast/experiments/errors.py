@@ -33,5 +33,9 @@ class FolderError(ExperimentError):
     """A run's folder holds another configuration, is damaged, or is being written by another process."""
 
 
+class BusyError(FolderError):
+    """Another process is at work in a folder."""
+
+
 class EmptyGridError(ExperimentError, ValueError):
     """A configuration whose grid has no run; the message names the empty settings."""

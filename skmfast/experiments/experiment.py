@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -31,7 +31,6 @@ from skmfast.experiments.errors import (
     ConfigurationError,
     EmptyGridError,
     FolderError,
-    Interrupted,
     UnknownNameError,
 )
 from skmfast.experiments.folders import claim, locked, read_table, write_table
@@ -198,6 +197,7 @@ def run_experiment(
     out: str | os.PathLike[str],
     *,
     plot_only: bool = False,
+    workers: int = 1,
     watcher: Watcher | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> ExperimentResult:
@@ -213,6 +213,8 @@ def run_experiment(
         Folder of all runs; the results go to a folder in it, see `folder_name`.
     plot_only : bool
         Draw what is there, and run nothing.
+    workers : int
+        Processes that share the runs.
     watcher : Watcher, optional
         Told how it goes.
     stop : callable, optional
@@ -230,10 +232,12 @@ def run_experiment(
     experiment = find_experiment(name)
     folder = Path(out) / folder_name(name, configuration)
     if not plot_only:
+        from skmfast.experiments.grid_work import work_through
+
         grid = grid_of(name, configuration)
         claim(folder, plain(configuration))
         _write_text(folder / SETTINGS, to_yaml(configuration))
-        results = _carry_out(grid, out, watcher, stop)
+        results = work_through(grid, out, workers=workers, watcher=watcher, stop=stop)
         _write_tables(name, experiment, configuration, grid, results, folder)
     return draw_experiment(name, folder)
 
@@ -257,36 +261,12 @@ def grid_of(name: str, configuration: Any) -> list[RunConfiguration]:
     return grid
 
 
-def _carry_out(
-    grid: Sequence[RunConfiguration],
-    out: str | os.PathLike[str],
-    watcher: Watcher | None,
-    stop: Callable[[], bool] | None,
-) -> dict[RunConfiguration, RunResult]:
-    from skmfast.experiments.runs import run
-
-    results: dict[RunConfiguration, RunResult] = {}
-    runs = in_order(grid)
-    if watcher is not None:
-        watcher.plans(runs)
-    for configuration in runs:
-        if stop is not None and stop():
-            raise Interrupted(f"{len(results)} of {len(runs)} runs are done")
-        results[configuration] = run(configuration, out, watcher=watcher, stop=stop)
-    return results
-
-
-def in_order(grid: Iterable[RunConfiguration]) -> list[RunConfiguration]:
-    """Every run once, those that others start from before these."""
-    return list(dict.fromkeys(each for configuration in grid for each in configuration.with_ancestors()))
-
-
 def _write_tables(
     name: str,
     experiment: Experiment,
     configuration: Any,
     grid: Sequence[RunConfiguration],
-    results: dict[RunConfiguration, RunResult],
+    results: Mapping[RunConfiguration, RunResult],
     folder: Path,
 ) -> None:
     from skmfast.experiments.runs import DONE
@@ -307,8 +287,14 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _runs_table(results: Iterable[RunResult]) -> pa.Table:
-    """A row for each run: those that diverged are marked here, and appear in no other table."""
+    """A row for each run: those that diverged are marked here, and appear in no other table.
+
+    Those that can be held against the Bayes mixture say how far above it they are, and what is wrong if they
+    are below.
+    """
     import pyarrow as pa
+
+    from skmfast.experiments.bayes import held_against_bayes
 
     rows = [
         {
@@ -317,6 +303,7 @@ def _runs_table(results: Iterable[RunResult]) -> pa.Table:
             "reason": each.reason,
             "parameters": each.facts.get("parameters"),
             "seconds": each.facts.get("seconds"),
+            **held_against_bayes(each),
             "configuration": canonical(each.configuration),
         }
         for each in results
@@ -327,6 +314,9 @@ def _runs_table(results: Iterable[RunResult]) -> pa.Table:
         "reason": pa.string(),
         "parameters": pa.int64(),
         "seconds": pa.float64(),
+        "above_bayes_bits": pa.float64(),
+        "above_bayes_error_bits": pa.float64(),
+        "below_bayes": pa.string(),
         "configuration": pa.string(),
     }
     return pa.Table.from_pylist(rows, schema=pa.schema(schema))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skmfast.experiments.errors import FolderError
+from skmfast.experiments.errors import BusyError, FolderError
 from skmfast.files import whole_file
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    FolderError
+    BusyError
         If another process holds it.
     """
     try:
@@ -158,7 +158,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise FolderError(f"{folder}: another process is at work there") from None
+            raise BusyError(f"{folder}: another process is at work there") from None
         yield
 
 

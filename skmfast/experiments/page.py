@@ -139,6 +139,8 @@ def _runs(runs: pa.Table) -> str:
         Column("status"),
         Column("parameters", number=True),
         Column("seconds", number=True),
+        Column("above_bayes_bits", number=True),
+        Column("above_bayes_error_bits", number=True),
     ]
     rows = runs.to_pylist()
     cells = [[_cell(row[each.heading]) for each in columns] for row in rows]
@@ -146,6 +148,9 @@ def _runs(runs: pa.Table) -> str:
     shown = listing(columns, cells, table="runs.parquet", marked=diverged)
     for place in diverged:
         shown += paragraph(f"{rows[place]['run']} diverged: {rows[place]['reason']}.", "note")
+    for row in rows:
+        if row["below_bayes"]:
+            shown += paragraph(f"{row['run']} lies below the Bayes code: {row['below_bayes']}.", "note")
     if diverged:
         shown += paragraph("Runs that diverged are kept, and left out of results and fits.", "note")
     return shown

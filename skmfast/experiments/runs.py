@@ -242,7 +242,7 @@ def run(
     watcher = watcher or Watcher()
     finished = finished_run(configuration, root)
     if finished is None:
-        initial = None
+        initial: RunResult | None = None
         if configuration.initial is not None:
             initial = run(configuration.initial, root, watcher=watcher, stop=stop)
         folder.mkdir(parents=True, exist_ok=True)
@@ -253,7 +253,6 @@ def run(
                 claim(folder, plain(configuration))
                 sweep(folder)
                 finished = _carried_out(configuration, folder, initial, watcher, stop)
-    watcher.ends(finished)
     return finished
 
 

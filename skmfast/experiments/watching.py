@@ -30,7 +30,7 @@ class Watcher:
         """Losses by frequency class after ``step``."""
 
     def ends(self, result: RunResult) -> None:
-        """A run is done, or has diverged; one that was so already comes without `begins`."""
+        """A run is done or has diverged, by this process or another one, now or long ago."""
 
     def close(self) -> None:
         """Nothing more comes."""

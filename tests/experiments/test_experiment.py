@@ -29,11 +29,11 @@ from skmfast.experiments.experiment import (
     find_experiment,
     folder_name,
     grid_of,
-    in_order,
     preset_names,
     read_configuration,
     run_experiment,
 )
+from skmfast.experiments.grid_work import in_order
 from skmfast.experiments.watching import Watcher, Watchers
 
 sys.path.append(str(Path(__file__).parents[1] / "report"))

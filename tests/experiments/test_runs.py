@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import skmfast.files
 from skmfast.experiments.configuration import configure, of_plain, plain
 from skmfast.experiments.errors import FolderError, Interrupted
 from skmfast.experiments.folders import locked
+from skmfast.experiments.grid_work import in_order, work_through
 from skmfast.experiments.runs import TABLES, RunConfiguration, run, run_folder
 from skmfast.experiments.watching import Watcher
 
@@ -237,6 +239,32 @@ def test_damaged_checkpoint(tmp_path):
     (run_folder(FIRST, tmp_path) / "training" / "checkpoint.safetensors").write_bytes(b"no checkpoint")
     with pytest.raises(FolderError, match=r"checkpoint\.safetensors"):
         run(FIRST, tmp_path)
+
+
+def test_processes_share_a_grid(undisturbed, tmp_path):
+    """Two processes do each run once, and what starts from another run after it; a third finds all done."""
+    grid = [*GRID, replace(FIRST, repeat=1)]
+    count = Count()
+    results = work_through(grid, tmp_path, workers=2, watcher=count)
+    assert list(results) == in_order(grid)
+    assert 1 <= count.begun < len(grid)
+    assert {each.status for each in results.values()} == {"done"}
+    again = Count()
+    assert work_through(grid, tmp_path, watcher=again) == results
+    assert again.begun == 0
+    with pytest.raises(ValueError, match="workers: 0"):
+        work_through(grid, tmp_path, workers=0)
+
+
+def test_another_process_may_do_it(undisturbed, tmp_path):
+    """A run whose folder is held is waited for."""
+    folder = run_folder(FIRST, tmp_path)
+    folder.mkdir()
+    asked = []
+    with locked(folder), pytest.raises(Interrupted, match="0 of 1 runs are done"):
+        work_through([FIRST], tmp_path, stop=lambda: asked.append(1) or len(asked) > 2)
+    shutil.copytree(run_folder(FIRST, undisturbed), folder, dirs_exist_ok=True)
+    assert work_through([FIRST], tmp_path)[FIRST].status == "done"
 
 
 def test_repeats_differ(undisturbed, tmp_path):
