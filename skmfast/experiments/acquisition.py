@@ -64,6 +64,8 @@ SCHEMA = {
     "known": pa.float64(),
 }
 HALF = 0.5
+# A network begins by learning to learn; where it has, its frontier goes with what was stated.
+LATE = ", last decade"
 # A class of fewer test sentences says little: its accuracy is uncertain by 0.1 and more.
 LEAST_SENTENCES = 25
 
@@ -160,7 +162,7 @@ def known_by_rank(training: LabelledCorpus, test: LabelledCorpus, share: float) 
 
 
 def fits(table: pa.Table) -> pa.Table:
-    """Order in which the classes are learnt, and exponent of the frontier, of each discount."""
+    """Order in which the classes are learnt; exponents of the frontier, over all and in the last decade."""
     columns = columns_of(table)
     columns = {name: column[columns["number"] >= LEAST_SENTENCES] for name, column in columns.items()}
     rows: list[Fit] = []
@@ -168,11 +170,13 @@ def fits(table: pa.Table) -> pa.Table:
         curves = Curves(here)
         samples = curves.resampled()
         rows.append(_order(title, curves, samples))
-        for quantity, accuracy, draws in (
+        for name, accuracy, draws in (
             ("frontier exponent", curves.accuracy, samples),
             ("frontier exponent of what was stated", curves.known, curves.known[None]),
         ):
-            rows.append(_frontier_exponent(quantity, title, curves, accuracy, draws, discount))
+            rows.append(_frontier_exponent(name, title, curves, accuracy, draws, discount))
+            late = f"{name}{LATE}"
+            rows.append(_frontier_exponent(late, title, curves, accuracy, draws, discount, first=0.1))
     return fits_table(rows)
 
 
@@ -254,14 +258,25 @@ def _order(title: str, curves: Curves, samples: Floats) -> Fit:
 
 
 def _frontier_exponent(
-    quantity: str, title: str, curves: Curves, accuracy: Floats, draws: Floats, discount: float
+    quantity: str,
+    title: str,
+    curves: Curves,
+    accuracy: Floats,
+    draws: Floats,
+    discount: float,
+    first: float = 0.0,
 ) -> Fit:
-    """Slope of log frontier against log sentences seen, within the first pass over the corpus."""
+    """Slope of log frontier against log sentences seen, within the first pass over the corpus.
+
+    ``first`` is the share of these sentences from which on evaluations count.
+    """
     inside = curves.seen <= curves.sentences
+    passed = bool(inside.all())
+    inside &= curves.seen >= first * curves.seen[inside].max(initial=0.0)
     ranks = curves.frontier(accuracy)[inside]
     samples = np.array([curves.frontier(draw)[inside] for draw in draws])
     fit = exponent_of(quantity, title, curves.seen[inside], 1 / ranks, 1 / samples, discount)
-    notes = [fit.note, "" if inside.all() else "first pass alone"]
+    notes = [fit.note, "" if passed else "first pass alone"]
     low, high = (math.nan, math.nan) if len(draws) < 2 else (fit.low, fit.high)
     return replace(fit, low=low, high=high, note="; ".join(note for note in notes if note))
 
@@ -314,7 +329,7 @@ def _frontier_panel(
     axes: Axes, curves: Curves, title: str, discount: float, color: str, fits: list[Fit]
 ) -> None:
     ranks, stated = curves.frontier(curves.accuracy), curves.frontier(curves.known)
-    label = f"{title}: {find_fit(fits, 'frontier exponent', title)}"
+    label = f"{title}, last decade: {find_fit(fits, f'frontier exponent{LATE}', title)}"
     samples = np.array([curves.frontier(sample) for sample in curves.resampled(100)])
     ends = np.array([interval(column) for column in samples.T]).reshape(-1, 2)
     figures.measured(axes, curves.seen, ranks, color, label, low=ends[:, 0], high=ends[:, 1])
@@ -328,11 +343,13 @@ def _frontier_panel(
 
 def _notes(fits: list[Fit], kinds: list[tuple[str, Columns, float]]) -> list[str]:
     orders = "; ".join(f"{title} {find_fit(fits, 'rank correlation', title)}" for title, _, _ in kinds)
-    stated = "; ".join(
-        f"{title} {find_fit(fits, 'frontier exponent of what was stated', title)}" for title, _, _ in kinds
+    exponents = "; ".join(
+        f"{title} {find_fit(fits, 'frontier exponent', title)}, of what was stated"
+        f" {find_fit(fits, 'frontier exponent of what was stated', title)}"
+        for title, _, _ in kinds
     )
     return [
         "Circles: network; dotted, left: what the sentences seen had stated, exact. Dark: frequent.",
         f"Rank correlation of rarity and sentences until half is known: {orders}."
-        f" Frontier exponent of what was stated: {stated}.",
+        f" Frontier exponent over all evaluations: {exponents}.",
     ]

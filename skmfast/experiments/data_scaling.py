@@ -285,7 +285,8 @@ def _excess_panel(
     low, high = np.quantile(network.resampled(), [0.025, 0.975], axis=0)
     label = title
     if part == "knowledge":
-        label += f": {find_fit(fits, 'network exponent', f'{part}, {title}')}"
+        fit = find_fit(fits, "network exponent", f"{part}, {title}")
+        label += f": {fit}" if fit.is_fitted else ": too few points"
         label += "" if math.isnan(theory) else f", theory {theory:g}"
     figures.measured(
         axes, network.x[kept], network.mean[kept], color, label,

@@ -228,6 +228,7 @@ def fits(table: pa.Table) -> pa.Table:
             measured = [each for each in classes if len(each.lost) == 1]
             rows += [mean_fit("accuracy lost", f"{group}, {each.title}", each.lost) for each in measured]
             rows += [mean_fit("value bits lost", f"{group}, {each.title}", each.bits) for each in measured]
+            rows += [_share_lost(group, each) for each in measured if each.before >= LEAST_KNOWN]
             rows.append(_order(group, measured))
             rows.append(mean_fit("accuracy lost", group, lost_accuracy(columns, kind, share)))
             new = where(columns, kind=kind, replay=share, corpus="new")
@@ -321,6 +322,12 @@ def _keyed(columns: Columns, keys: tuple[str, ...], name: str) -> list[tuple[Any
     return list(zip(*(columns[key].tolist() for key in keys), columns[name].tolist(), strict=True))
 
 
+def _share_lost(group: str, each: Class) -> Fit:
+    """Of what was known of a class, what is lost."""
+    low, high = interval(each.lost.resampled()[:, 0] / each.before)
+    return Fit("share lost", f"{group}, {each.title}", each.share_lost, low, high, points=1)
+
+
 def _order(group: str, classes: list[Class]) -> Fit:
     """Whether the share that is lost grows with rarity: classes that were known, the most frequent first."""
     known = [
@@ -357,7 +364,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     """A panel for each kind: accuracy by class before, and after with each share of replay."""
     columns, found = columns_of(table), fits_of(fits)
     kinds = kinds_in(columns)
-    figure, axes = figures.panels(max(len(kinds), 1))
+    figure, axes = figures.panels(max(len(kinds), 1), width=4.8)
     for panel, kind in zip(axes, kinds, strict=False):
         _kind_panel(panel, columns, kind, found)
         panel.set_ylim(-0.03, 1.03)
@@ -366,7 +373,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
             panel, "training sentences about the element", "accuracy on old knowledge" if first else "", kind,
             log_x=True,
         )  # fmt: skip
-        figures.legend(panel, loc="lower right")
+    figures.legend_beside(axes[-1], "")
     if not kinds:
         figures.say(axes[0], "no fine-tuning is done")
     figures.caption(figure, _notes(found, kinds, columns))

@@ -224,7 +224,7 @@ def fits(table: pa.Table) -> pa.Table:
             (1e-3, 30),
         ),
     ]
-    curves = class_curves(test)
+    curves = class_curves(columns)
     rows.append(_order(curves))
     rows += [_half_gone(curve) for curve in curves]
     rows += stored_bits(columns)
@@ -267,7 +267,15 @@ def _capacity_exponent(columns: Columns, points: Points, discount: float) -> Fit
 
 @dataclass(frozen=True)
 class ClassCurve:
-    """Knowledge excess over the Bayes code of one frequency class against parameters."""
+    """Bits of values that a network lacks of one frequency class, against parameters.
+
+    Attributes
+    ----------
+    low, high : int
+        Training sentences about an element of the class.
+    points : Points
+        Value bits above the Bayes code's, relative to those of a network that knows no values.
+    """
 
     low: int
     high: int
@@ -278,25 +286,25 @@ class ClassCurve:
         """How many training sentences its elements have."""
         return f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
 
-    def share_left(self) -> Floats:
-        """Excess relative to that of the smallest network."""
-        mean = self.points.mean
-        return np.asarray(mean / mean[0])
-
-    def half_gone(self, means: Floats) -> float:
-        """Parameters at which half of the smallest network's excess is gone; inf if it is not."""
-        return crossing(self.points.x, means / means[0], 0.5) if means[0] > 0 else math.nan
+    def half_gone(self, shares: Floats) -> float:
+        """Parameters at which half is gone; inf if it is not, the smallest network's if it is there."""
+        return crossing(self.points.x, shares, 0.5)
 
 
 def class_curves(columns: Columns) -> list[ClassCurve]:
     """Classes with training sentences and enough test sentences, the most frequent first."""
-    found = []
-    sizes = len(unique(columns, "parameters"))
-    for low in reversed([low for low in unique(columns, "low_count") if low > 0]):
-        here = where(columns, low_count=low)
-        points = points_of(
-            here["parameters"], excess(here, "knowledge", "network", "bayes"), here["number"], here["run"]
-        )
+    content, test, found = where(columns, series="content"), where(columns, series="test"), []
+    if not len(content["attributes"]):
+        return []
+    ignorance = float(content["value_content_bits"][0] / content["attributes"][0])
+    sizes = len(unique(test, "parameters"))
+    for low in reversed([low for low in unique(test, "low_count") if low > 0]):
+        here = where(test, low_count=low)
+        known = float(np.average(here["bayes_value_bits"], weights=here["number"]))
+        if ignorance <= known:
+            continue
+        lacking = excess(here, "value", "network", "bayes") / (ignorance - known)
+        points = points_of(here["parameters"], lacking, here["number"], here["run"])
         if len(points) == sizes and here["number"].sum() >= LEAST_SENTENCES * len(unique(here, "run")):
             found.append(ClassCurve(int(low), int(here["high_count"][0]), points))
     return found
@@ -308,11 +316,8 @@ def _order(curves: list[ClassCurve]) -> Fit:
         [curve.half_gone(row) for row in curve.points.resampled(seed=place)]
         for place, curve in enumerate(curves)
     ]
-    usable = ~np.isnan(at)
-    rarity = np.arange(len(curves), dtype=np.float64)[usable]
-    return order_fit(
-        "rank correlation", "classes", rarity, at[usable], np.array(samples).T[:, usable] if samples else None
-    )
+    rarity = np.arange(len(curves), dtype=np.float64)
+    return order_fit("rank correlation", "classes", rarity, at, np.array(samples).T if samples else None)
 
 
 def _half_gone(curve: ClassCurve) -> Fit:
@@ -372,7 +377,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     columns, found = columns_of(table), fits_of(fits)
     figure, axes = figures.panels(3)
     _total_panel(axes[0], columns, found)
-    _class_panel(axes[1], class_curves(where(columns, series="test")))
+    _class_panel(axes[1], class_curves(columns))
     _bits_panel(axes[2], columns, found)
     figures.dress(
         axes[0], "parameters", "knowledge over the oracle, bits a sentence", "loss against size",
@@ -381,7 +386,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     figures.dress(
         axes[1],
         "parameters",
-        "excess over Bayes, share left",
+        "bits of values lacking, share",
         "by training sentences",
         log_x=True,
     )
@@ -417,7 +422,7 @@ def _total_panel(axes: Axes, columns: Columns, fits: list[Fit]) -> None:
 def _class_panel(axes: Axes, curves: list[ClassCurve]) -> None:
     axes.axhline(0.5, color=figures.MUTED, linewidth=0.8)
     for curve, color in zip(curves, figures.class_colors(len(curves)), strict=True):
-        figures.measured(axes, curve.points.x, curve.share_left(), color, curve.title)
+        figures.measured(axes, curve.points.x, curve.points.mean, color, curve.title)
     if not curves:
         figures.say(axes, "no class has enough test sentences")
 

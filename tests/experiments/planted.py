@@ -114,7 +114,7 @@ def model_scaling_table(bits_per_parameter=1.5, discount=0.5, noise=0.02, conten
         for low in (0, 1, 2, 4, 8, 16):
             share = law(bits_per_parameter * parameters)
             # A class is half gone at parameters that fall with its frequency.
-            missing = 0.0 if low == 0 else 4 / (1 + (parameters * low / 40_000) ** 2)
+            missing = 0.0 if low == 0 else 6 / (1 + (parameters * low / 40_000) ** 2)
             parts.append(
                 {
                     **about,
@@ -126,8 +126,8 @@ def model_scaling_table(bits_per_parameter=1.5, discount=0.5, noise=0.02, conten
                     "elements": 0 if low == 0 else 1000 // low,
                     "block": np.arange(BLOCKS),
                     "number": 100 if low else 10**7,
-                    "network_name_bits": 6 + (_noisy(share, noise, generator) if low == 0 else missing / 2),
-                    "network_value_bits": 0.0 if low == 0 else missing / 2,
+                    "network_name_bits": 6 + (_noisy(share, noise, generator) if low == 0 else 0.0),
+                    "network_value_bits": missing,
                     "bayes_name_bits": 6.0,
                     "bayes_value_bits": 0.0,
                     "oracle_name_bits": 6.0,

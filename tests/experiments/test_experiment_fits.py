@@ -84,8 +84,19 @@ def test_the_frontier_grows_with_the_discount(discount):
     fit = find_fit(fits, "frontier exponent", f"d = {discount:g}")
     assert fit.value == pytest.approx(discount, abs=0.05)
     assert fit.low < fit.value < fit.high
+    late = find_fit(fits, "frontier exponent, last decade", f"d = {discount:g}")
+    assert late.value == pytest.approx(discount, abs=0.05)
+    assert 3 <= late.points < fit.points
     stated = find_fit(fits, "frontier exponent of what was stated", f"d = {discount:g}")
     assert stated.value == pytest.approx(discount, abs=0.04)
+
+
+def test_evaluations_after_the_first_pass_do_not_count():
+    table = planted.acquisition_table()
+    half = table.set_column(table.column_names.index("sentences"), "sentences", [[40_000] * table.num_rows])
+    fit = find_fit(found(acquisition, half), "frontier exponent", "d = 0.5")
+    assert fit.points == len({n for n in table["seen"].to_pylist() if n <= 40_000})
+    assert "first pass alone" in fit.note
 
 
 def test_classes_are_learnt_in_order():
@@ -158,6 +169,9 @@ def test_forgetting_is_found_by_class():
 
 def test_rare_classes_are_forgotten_first_and_replay_spares_them():
     fits = found(fine_tuning, planted.fine_tuning_table())
+    rare = find_fit(fits, "share lost", "new knowledge, replay 0, 1")
+    frequent = find_fit(fits, "share lost", "new knowledge, replay 0, 32 to 63")
+    assert rare.low > frequent.high
     order = find_fit(fits, "rank correlation", "new knowledge, replay 0")
     assert order.value == pytest.approx(1)
     assert order.low > 0.8

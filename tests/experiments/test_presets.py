@@ -1,4 +1,4 @@
-"""Presets: every one can be read, asks for runs, and shares those that are the same."""
+"""Presets: every one can be read and asks for runs that make sense."""
 
 from __future__ import annotations
 
@@ -28,19 +28,16 @@ def test_a_preset_is_a_grid_of_different_runs(name, preset):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_equal_runs_are_shared(preset):
-    largest = {name: {digest(run) for run in grid(name, preset)} for name in NAMES}
-    assert largest["structure"] == largest["model-scaling"]
-    assert largest["hallucination"] <= largest["data-scaling"]
-    assert largest["hallucination"] <= largest["model-scaling"]
-    assert largest["hallucination"] <= largest["fine-tuning"]
+def test_structure_is_of_the_networks_of_model_scaling(preset):
+    structure, sizes = (grid(name, preset) for name in ("structure", "model-scaling"))
+    assert structure == sizes
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_one_pass_is_acquired(preset):
     first, *_ = grid("acquisition", preset)
     seen = first.training.steps * first.training.batch_sentences
-    assert seen == first.corpora[0].corpus.sentences
+    assert seen <= first.corpora[0].corpus.sentences
     assert first.evaluation.at[-1] == first.training.steps
 
 
