@@ -56,7 +56,7 @@ def panels(columns: int, width: float = _WIDTH, height: float = _HEIGHT) -> tupl
 
 def dress(axes: Axes, x: str, y: str, title: str, *, log_x: bool = False, log_y: bool = False) -> None:
     """Labels, grid and scales of a panel; call it when everything is drawn."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     for axis, log in ((axes.xaxis, log_x), (axes.yaxis, log_y)):
         if log:
@@ -69,13 +69,12 @@ def dress(axes: Axes, x: str, y: str, title: str, *, log_x: bool = False, log_y:
                 # So short an axis has few powers of ten among its ticks.
                 axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
                 axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-            axis.set_minor_formatter(NullFormatter())
+            axis.set_minor_locator(NullLocator())
     axes.grid(True, which="major", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
-    axes.tick_params(which="both", colors=INK, labelsize=9)
-    axes.tick_params(which="minor", length=0)
+    axes.tick_params(colors=INK, labelsize=9)
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)
     axes.set_title(title, fontsize=10.5, loc="left", color=INK)

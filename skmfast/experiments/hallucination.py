@@ -1,11 +1,11 @@
 """Hallucination: wrong answers by how often the training mentions the element asked about, and why.
 
 Theory: what was not stated, or did not fit, can only be guessed from the base measure, which is wrong with
-probability 1 - 2^-H. So an attribute of an element of c training sentences is answered wrongly at the rate
-(1 - 2^-H) (1 - r)^c, r being the share of its sentences that state the attribute; over fresh sentences the
-rate is the mass of what is unseen, which Good-Turing's N_1/n estimates from the training. Kalai, Nachum,
-Vempala and Zhang (arXiv 2509.04664) bound it from below for calibrated models; a model that is calibrated is
-not *confidently* wrong, which is counted apart.
+probability 1 - 2^-H. So questions about elements of c training sentences are answered wrongly at the rate
+(1 - 2^-H) (1 - r)^c in the mean, r being the share of sentences that state the attribute asked for; it is
+counted here from the sentences at hand. Over fresh sentences it is the mass of what is unseen, which
+Good-Turing's N_1/n estimates from the training. Kalai, Nachum, Vempala and Zhang (arXiv 2509.04664) bound it
+from below for calibrated models; a calibrated model is not *confidently* wrong, which is counted apart.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from skmfast.experiments import figures
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from skmfast.corpora.labelled import LabelledCorpus
+    from skmfast.experiments.answers import Answers
     from skmfast.experiments.runs import RunConfiguration, RunResult
+
+Ints = npt.NDArray[np.int64]
 
 # "queries": blocks of questions of a class of training counts. "calibration": questions whose best answer has
 # a probability in a bin. "test": blocks of fresh sentences of the training's own distribution. "rate": what
@@ -55,7 +59,6 @@ SCHEMA = {
     "block": pa.int64(),
     "number": pa.int64(),
     "wrong": pa.float64(),
-    "confident": pa.float64(),
     "confident_wrong": pa.float64(),
     "confidence": pa.float64(),
     "brier": pa.float64(),
@@ -69,9 +72,6 @@ SCHEMA = {
 }
 BINS = 10
 RATES = ("unseen mass", "Good-Turing", "Kalai et al., lower", "Kalai et al., upper")
-# Confidence: half a probability is more than all other answers together.
-CONFIDENT = 0.5
-_FIRST_QUESTION = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -100,59 +100,28 @@ def runs(configuration: Configuration) -> list[RunConfiguration]:
 
 def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Table:
     """Answers by class, calibration, and rates on fresh sentences with what is predicted of them."""
+    from skmfast.experiments.answers import answers, predicted_rates, questions
+
     parts: list[dict[str, Any]] = []
     for result in results:
-        about = run_columns(result)
-        training, _ = result.corpora()[0]
-        asked = _asked(configuration, result, training)
+        about, corpus = run_columns(result), trained_on(result)
+        training, test = result.corpora()[0]
+        batch = result.configuration.evaluation.batch_sentences
+        asked = questions(corpus, training.counts, configuration.queries, seed=corpus.seed)
+        found = answers(result.model(), asked, batch_sentences=batch)
         expects = Expectation(configuration, result, training)
         parts += [
-            {"series": "queries", **about, **_query_blocks(asked, expects)},
-            {"series": "calibration", **about, **calibration(asked["confidence"], 1.0 - asked["wrong"])},
-            {"series": "test", **about, **_test_blocks(sentence_columns(result), expects)},
+            {"series": "queries", **about, **_query_blocks(found, expects)},
+            {"series": "calibration", **about, **_calibration(found)},
+            {"series": "test", **about, **_test_blocks(sentence_columns(result), test, expects)},
         ]
-        parts += [{"series": "rate", **about, **rate} for rate in _rates(result, training)]
+        for name, (value, low, high) in predicted_rates(training).items():
+            parts.append({"series": "rate", **about, "rate": name, "value": value, "low": low, "high": high})
     return table_of(parts, SCHEMA)
 
 
-def choose_elements(counts: np.ndarray, num_names: int, queries: int, seed: int) -> np.ndarray:
-    """Elements to ask about: ``queries`` of each class of training counts, drawn with replacement.
-
-    As many are among those that come after all in ``counts``, if there are names for any.
-    """
-    generator = np.random.default_rng(seed)
-    classes = classes_by_count(counts)
-    chosen = [
-        generator.choice(members, queries)
-        for place in range(len(classes))
-        if classes.low[place] > 0 and len(members := np.flatnonzero(classes.of_elements == place))
-    ]
-    if len(counts) < num_names:
-        chosen.append(generator.integers(len(counts), num_names, queries))
-    return np.concatenate(chosen).astype(np.int64)
-
-
-def _asked(configuration: Configuration, result: RunResult, training: LabelledCorpus) -> Columns:
-    """Answers of the network: element, wrong, confidence and Brier score of each question."""
-    from skmfast.experiments.confidence import answers
-
-    corpus, settings = trained_on(result), result.configuration.evaluation
-    num_names = corpus.stating().contents.num_names
-    counts = np.asarray(training.counts).astype(np.int64)
-    elements = choose_elements(counts, num_names, configuration.queries, corpus.seed)
-    # Sentences far behind those of training and test.
-    questions = corpus.corpus_about(elements, first=_FIRST_QUESTION)
-    found = answers(result.model(), questions, batch_sentences=settings.batch_sentences)
-    return {
-        "element": elements,
-        "wrong": 1.0 - found.correct,
-        "confidence": found.confidence,
-        "brier": found.brier,
-    }
-
-
 class Expectation:
-    """How often an answer about an element must be wrong, from its training count.
+    """How often an answer must be wrong: what was not stated is guessed, and so is what does not fit.
 
     Parameters
     ----------
@@ -162,127 +131,101 @@ class Expectation:
     """
 
     def __init__(self, configuration: Configuration, result: RunResult, training: LabelledCorpus) -> None:
-        source = trained_on(result).stating()
-        bits = [source.contents.bits[attribute.name] for attribute in source.contents.stated]
-        self.counts = np.asarray(training.counts).astype(np.int64)
-        self.share = source.syntax.statements / len(bits)
-        self.guess_is_wrong = float(np.mean([1 - 2.0**-each for each in bits]))
-        element_bits = math.log2(source.contents.num_names) + math.fsum(bits)
-        capacity = configuration.bits_per_parameter * int(result.facts.get("parameters", 0))
-        room = math.floor(capacity / element_bits) if capacity else len(self.counts)
-        # The count from which on elements fit.
-        ordered = np.sort(self.counts)[::-1]
-        self.least_count = int(ordered[room - 1]) if 0 < room <= len(ordered) else 0
-        if capacity and room == 0:
-            self.least_count = int(ordered[0]) + 1 if len(ordered) else 1
+        contents = trained_on(result).stating().contents
+        bits = [contents.bits[attribute.name] for attribute in contents.stated]
+        self._training = training
+        self._counts = np.asarray(training.counts).astype(np.int64)
+        self._guess_is_wrong = float(np.mean([1 - 2.0**-each for each in bits]))
+        capacity_bits = configuration.bits_per_parameter * int(result.facts.get("parameters", 0))
+        element_bits = math.log2(contents.num_names) + math.fsum(bits)
+        self._least_count = least_count_kept(self._counts, capacity_bits, element_bits)
 
-    def count_of(self, elements: np.ndarray) -> np.ndarray:
+    def count_of(self, elements: Ints) -> Ints:
         """Training counts, 0 for elements that are not in the corpus."""
-        inside = elements < len(self.counts)
-        return np.where(inside, self.counts[np.where(inside, elements, 0)], 0)
+        inside = elements < len(self._counts)
+        return np.where(inside, self._counts[np.where(inside, elements, 0)], 0)
 
-    def wrong(self, counts: np.ndarray) -> Floats:
-        """From what was stated alone."""
-        return np.asarray(self.guess_is_wrong * (1 - self.share) ** counts)
+    def of(self, asked: LabelledCorpus) -> dict[str, Floats]:
+        """Probability that each answer is wrong: with room for everything, and where memory is limited."""
+        from skmfast.experiments.answers import predicted_wrong
 
-    def wrong_fitted(self, counts: np.ndarray) -> Floats:
-        """Elements that do not fit are guessed about."""
-        return np.where(counts >= self.least_count, self.wrong(counts), self.guess_is_wrong)
+        predicted = predicted_wrong(self._training, asked)
+        kept = self.count_of(np.asarray(asked.elements).astype(np.int64)) >= self._least_count
+        fitted = np.where(kept, predicted, np.maximum(predicted, self._guess_is_wrong))
+        return {"predicted": predicted, "predicted_fitted": fitted}
 
 
-def _query_blocks(asked: Columns, expects: Expectation) -> dict[str, Any]:
-    counts = expects.count_of(asked["element"])
-    classes = classes_by_count(counts)
-    # Blocks of whole elements: questions about one share what is known of it.
-    block = asked["element"] % BLOCKS
-    places, which = np.unique(classes.of_elements * BLOCKS + block, return_inverse=True)
-    number = np.bincount(which, minlength=len(places))
+def least_count_kept(counts: Ints, capacity_bits: float, element_bits: float) -> int:
+    """Training count from which on elements fit into a memory that keeps the most frequent; 0 for no limit.
+
+    Examples
+    --------
+    >>> least_count_kept(np.array([9, 4, 4, 1]), 60.0, 30.0), least_count_kept(np.array([9, 4]), 10.0, 30.0)
+    (4, 10)
+    """
+    room = int(capacity_bits // element_bits)
+    if capacity_bits == 0 or room >= len(counts):
+        return 0
+    ordered = np.sort(counts)[::-1]
+    return int(ordered[room - 1]) if room else int(ordered[0]) + 1
+
+
+def _query_blocks(found: Answers, expects: Expectation) -> dict[str, Any]:
+    elements = np.asarray(found.corpus.elements).astype(np.int64)
+    classes = classes_by_count(expects.count_of(elements))
     values = {
-        **{name: asked[name] for name in ("wrong", "confidence", "brier")},
-        "confident": asked["confidence"] >= CONFIDENT,
-        "confident_wrong": (asked["confidence"] >= CONFIDENT) & (asked["wrong"] > 0),
-        "predicted": expects.wrong(counts),
-        "predicted_fitted": expects.wrong_fitted(counts),
+        "wrong": ~found.correct,
+        "confident_wrong": found.confident_and_wrong,
+        "confidence": found.confidence,
+        "brier": found.brier,
+        **expects.of(found.corpus),
     }
-    means = {
-        name: np.bincount(which, weights=np.asarray(each, np.float64), minlength=len(places)) / number
-        for name, each in values.items()
-    }
+    # Blocks of whole elements: questions about one share what is known of it.
+    means = _means(classes.of_elements * BLOCKS + elements % BLOCKS, values)
+    place = means.pop("place")
+    of_class = place // BLOCKS
     return {
-        "low_count": classes.low[places // BLOCKS],
-        "high_count": classes.high[places // BLOCKS],
-        "block": places % BLOCKS,
-        "number": number,
+        "low_count": classes.low[of_class],
+        "high_count": classes.high[of_class],
+        "block": place % BLOCKS,
         **means,
     }
 
 
-def calibration(confidence: Floats, correct: Floats) -> dict[str, Any]:
-    """Questions by the probability of the best answer: how many, mean confidence, and share that is wrong.
-
-    Examples
-    --------
-    >>> bins = calibration(np.array([0.05, 0.95, 0.95]), np.array([0.0, 1.0, 0.0]))
-    >>> bins["number"].tolist(), bins["wrong"].tolist()
-    ([1, 2], [1.0, 0.5])
-    """
-    place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    places, which = np.unique(place, return_inverse=True)
-    number = np.bincount(which, minlength=len(places))
-    return {
-        "bin": places / BINS,
-        "number": number,
-        "confidence": np.bincount(which, weights=confidence, minlength=len(places)) / number,
-        "wrong": 1 - np.bincount(which, weights=correct, minlength=len(places)) / number,
-    }
-
-
-def _test_blocks(sentences: Columns, expects: Expectation) -> dict[str, Any]:
+def _test_blocks(sentences: Columns, test: LabelledCorpus, expects: Expectation) -> dict[str, Any]:
     total = len(sentences["accuracy"])
     block = np.arange(total) * BLOCKS // max(total, 1)
-    number = np.bincount(block)
-    counts = expects.count_of(sentences["element"])
+    means = _means(block, {"wrong": 1 - sentences["accuracy"], **expects.of(test)})
+    return {"block": means.pop("place"), **means}
 
-    def mean(values: Floats) -> Floats:
-        return np.asarray(np.bincount(block, weights=values) / number)
 
+def _means(place: Ints, values: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Means over what has the same place, the places, and their numbers."""
+    places, which = np.unique(place, return_inverse=True)
+    number = np.bincount(which)
+    means = {
+        name: np.bincount(which, weights=np.asarray(each, np.float64)) / number
+        for name, each in values.items()
+    }
+    return {"place": places, "number": number, **means}
+
+
+def _calibration(found: Answers) -> dict[str, Any]:
+    bins = calibration_of(found)
     return {
-        "block": np.arange(len(number)),
-        "number": number,
-        "wrong": mean(1 - sentences["accuracy"]),
-        "predicted": mean(expects.wrong(counts)),
-        "predicted_fitted": mean(expects.wrong_fitted(counts)),
+        "bin": bins["low"],
+        "number": bins["questions"],
+        "confidence": bins["confidence"],
+        "wrong": 1 - bins["correct"],
     }
 
 
-def _rates(result: RunResult, training: LabelledCorpus) -> list[dict[str, Any]]:
-    """Rates of wrong answers to questions drawn as training statements are, from theory and from counts."""
-    from skmfast.laws.acquisition import unseen_mass
-    from skmfast.laws.hallucination import error_rate, estimated_rate, kalai_bounds
-    from skmfast.laws.spectrum import Spectrum
-    from skmfast.laws.weights import FiniteWeights
+def calibration_of(found: Answers) -> Columns:
+    """Bins of confidence that have questions."""
+    from skmfast.experiments.answers import calibration
 
-    source = trained_on(result).stating()
-    stated = source.contents.stated
-    bits = float(np.mean([source.contents.bits[attribute.name] for attribute in stated]))
-    attributes = np.asarray(training.statements)[..., 0].astype(np.int64)
-    elements = np.asarray(training.elements).astype(np.int64)
-    facts = (elements[:, None] * len(stated) + attributes).ravel()
-    spectrum = Spectrum.of_counts(np.bincount(facts))
-    estimate = estimated_rate(spectrum, bits)
-    lower, upper = kalai_bounds(spectrum, 2**bits - 1)
-    frequencies = np.asarray(training.frequencies)
-    known = frequencies[frequencies > 0]
-    share = source.syntax.statements / len(stated)
-    mass = float(unseen_mass(FiniteWeights(known), training.num_sentences, share))
-    # Elements that the stream has not met have the rest of the mass.
-    rest = max(1 - float(known.sum()), 0.0)
-    unseen = error_rate(bits) * (mass * (1 - rest) + rest)
-    values = ((unseen,) * 3, (estimate.value, estimate.low, estimate.high), (lower,) * 3, (upper,) * 3)
-    return [
-        {"rate": name, "value": value, "low": low, "high": high}
-        for name, (value, low, high) in zip(RATES, values, strict=True)
-    ]
+    bins = columns_of(calibration(found, BINS))
+    return {name: column[bins["questions"] > 0] for name, column in bins.items()}
 
 
 # ---- fits --------------------------------------------------------------------------------------------------
@@ -369,7 +312,9 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     _calibration_panel(axes[1], where(columns, series="calibration"))
     _rate_panel(axes[2], found)
     axes[0].set_ylim(-0.03, 1.03)
-    figures.dress(axes[0], "training sentences about the element", "share of answers", "wrong answers")
+    figures.dress(
+        axes[0], "training sentences about the element, at least", "share of answers", "wrong answers"
+    )
     figures.dress(axes[1], "probability of the best answer", "share correct", "calibration")
     figures.dress(axes[2], "share of wrong answers", "", "fresh sentences")
     for panel in axes[:2]:
@@ -383,7 +328,7 @@ def _class_panel(axes: Axes, classes: list[tuple[str, Columns]], fits: list[Fit]
     x = np.arange(len(titles))
     for quantity, color, label in (
         ("wrong answers", figures.SERIES[0], "wrong"),
-        ("confident wrong answers", figures.SERIES[3], f"wrong with probability over {CONFIDENT:g}"),
+        ("confident wrong answers", figures.SERIES[3], "wrong with probability over 0.5"),
     ):
         found = [find_fit(fits, quantity, title) for title in titles]
         figures.measured(
@@ -393,7 +338,8 @@ def _class_panel(axes: Axes, classes: list[tuple[str, Columns]], fits: list[Fit]
     figures.theory(axes, x, [find_fit(fits, "wrong answers", title).theory for title in titles], "predicted")
     fitted = [find_fit(fits, "predicted where memory is limited", title).value for title in titles]
     figures.theory(axes, x, fitted, "predicted, memory limited", color=figures.MUTED, dashes=(4, 2))
-    axes.set_xticks(x, titles, rotation=40, ha="right", fontsize=8)
+    lows = [float(rows["low_count"][0]) for _, rows in classes]
+    axes.set_xticks(x, [figures.short(low) if low < 1000 else f"{low / 1000:.0f}k" for low in lows])
 
 
 def _calibration_panel(axes: Axes, columns: Columns) -> None:

@@ -66,6 +66,10 @@ def runs(configuration: Configuration) -> list[RunConfiguration]:
     return runs_of_sizes(configuration)
 
 
+# Model bits a sentence from which on the exact curve is drawn.
+_LEAST_SHOWN = 0.01
+
+
 # ---- table -------------------------------------------------------------------------------------------------
 
 
@@ -162,9 +166,9 @@ def _of_size(columns: Columns, networks: Columns, parameters: int) -> list[Fit]:
     needed = model_bits_for(exact, float(networks["data_bits"][best]))
     if math.isnan(needed):
         note = "its data bits lie outside the exact curve"
-        return [precision, Fit("model bits for one of the exact curve's", group, note=note)]
+        return [precision, Fit("model bits over the exact curve's", group, note=note)]
     ratio = float(networks["model_bits"][best]) / needed
-    return [precision, Fit("model bits for one of the exact curve's", group, ratio, points=1)]
+    return [precision, Fit("model bits over the exact curve's", group, ratio, points=1)]
 
 
 def model_bits_for(exact: Columns, data_bits: float) -> float:
@@ -199,8 +203,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
 def _curves(axes: Axes, columns: Columns, number: float, whole: bool) -> None:
     exact = where(columns, series="exact")
     networks = where(columns, series="network")
-    least = networks["model_bits"].min(initial=math.inf) / 30
-    shown = exact["model_bits"] >= min(least, exact["model_bits"].max(initial=0))
+    shown = exact["model_bits"] >= _LEAST_SHOWN * number
     x, y = exact["model_bits"][shown], exact["data_bits"][shown]
     figures.theory(
         axes, x / number, (y + whole * x) / number, "Syntax-Knowledge, exact", dashes=(), linewidth=1.6

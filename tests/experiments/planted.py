@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from skmfast.experiments import acquisition, data_scaling, model_scaling
+from skmfast.experiments import (
+    acquisition,
+    data_scaling,
+    fine_tuning,
+    hallucination,
+    model_scaling,
+    structure,
+)
 from skmfast.experiments.gathering import table_of
 
 BLOCKS = 10
@@ -137,3 +144,118 @@ def model_scaling_table(bits_per_parameter=1.5, discount=0.5, noise=0.02, conten
         }
     )
     return table_of(parts, model_scaling.SCHEMA)
+
+
+def fine_tuning_table(kinds=fine_tuning.KINDS, replay=(0.0, 0.5), noise=0.01, repeats=2):
+    """Of what was known of elements of c sentences, the share (1 - replay) / (1 + c / 8) is lost."""
+    generator, parts = np.random.default_rng(0), []
+    lows = np.array([0, 1, 2, 4, 8, 16, 32])
+    for repeat in range(repeats):
+        about = {
+            "repeat": repeat,
+            "parameters": 1000,
+            "sentences": 9000,
+            "frequencies": "pitman-yor",
+            "discount": 0.5,
+            "corpus": "old",
+        }
+        hardness = 0.05 * generator.standard_normal((len(lows), BLOCKS))
+        for kind, share in [("before", np.nan), *((kind, share) for kind in kinds for share in replay)]:
+            for place, low in enumerate(lows):
+                before = 0.03 if low == 0 else 1 - 0.7**low
+                lost = 0.0 if kind == "before" else (1 - share) / (1 + low / 8)
+                for tuned in (0, 1):
+                    # What fine-tuning is about is not forgotten: it must not count.
+                    known = before * (1 - lost * (1 - tuned)) + hardness[place]
+                    parts.append(
+                        {
+                            **about,
+                            "run": f"{repeat}-{kind}-{share}",
+                            "kind": kind,
+                            "replay": share,
+                            "low_count": low,
+                            "high_count": max(2 * low - 1, low),
+                            "tuned": tuned,
+                            "block": np.arange(BLOCKS),
+                            "number": 50,
+                            "accuracy": known + noise * generator.standard_normal(BLOCKS),
+                            "value_bits": 5 * (1 - known),
+                        }
+                    )
+            if kind != "before":
+                parts.append(
+                    {
+                        **about,
+                        "corpus": "new",
+                        "run": f"{repeat}-{kind}-{share}",
+                        "kind": kind,
+                        "replay": share,
+                        "block": np.arange(BLOCKS),
+                        "number": 100,
+                        "accuracy": 0.9,
+                    }
+                )
+    return table_of(parts, fine_tuning.SCHEMA)
+
+
+def hallucination_table(offset=0.05, repeats=2):
+    """Wrong answers at the predicted rate; about elements seen twice or thrice ``offset`` more."""
+    parts = []
+    for repeat in range(repeats):
+        about = {"run": str(repeat), "repeat": repeat, "sentences": 9000, "frequencies": "pitman-yor"}
+        for low in (0, 1, 2, 4, 8):
+            predicted = 0.97 * (2 / 3) ** (1.5 * low)
+            parts.append(
+                {
+                    **about,
+                    "series": "queries",
+                    "low_count": low,
+                    "high_count": max(2 * low - 1, low),
+                    "block": np.arange(BLOCKS),
+                    "number": 40,
+                    "wrong": predicted + offset * (low == 2) + np.linspace(-0.02, 0.02, BLOCKS),
+                    "confident_wrong": 0.1,
+                    "confidence": 0.4,
+                    "brier": 0.5,
+                    "predicted": predicted,
+                    "predicted_fitted": predicted,
+                }
+            )
+        places = np.arange(hallucination.BINS) / hallucination.BINS
+        calibrated = {"confidence": places + 0.05, "wrong": 1 - (places + 0.05) + 0.03}
+        parts.append({**about, "series": "calibration", "bin": places, "number": 100, **calibrated})
+        fresh = {"wrong": 0.11 + np.linspace(-0.02, 0.02, BLOCKS), "predicted": 0.1, "predicted_fitted": 0.1}
+        parts.append({**about, "series": "test", "block": np.arange(BLOCKS), "number": 100, **fresh})
+        for name, value in zip(hallucination.RATES, (0.1, 0.09, 0.0, 0.3), strict=True):
+            parts.append(
+                {**about, "series": "rate", "rate": name, "value": value, "low": value, "high": value}
+            )
+    return table_of(parts, hallucination.SCHEMA)
+
+
+def structure_table():
+    """The exact curve falls as 1e5 (1 - m / 5e4) with m model bits; networks need ten times as many."""
+    about = {"run": "a", "sentences": 9000, "frequencies": "pitman-yor", "discount": 0.5}
+    model = np.linspace(0, 4e4, 30)
+    parts = [
+        {**about, "series": "exact", "model_bits": model, "data_bits": 1e5 * (1 - model / 5e4)},
+        {**about, "series": "prequential", "data_bits": 9e4},
+        {**about, "series": "bayes", "data_bits": 5e4},
+        {**about, "series": "oracle", "data_bits": 2e4},
+    ]
+    for parameters in (10_000, 40_000):
+        for precision in (4, 8, 16):
+            bits = float(parameters * precision)
+            # Below 8 bits the data pays for the rounding.
+            data = 1e5 * (1 - parameters * 8 / 10 / 5e4) + (2e5 if precision == 4 else 0)
+            parts.append(
+                {
+                    **about,
+                    "series": "network",
+                    "parameters": parameters,
+                    "precision_bits": precision,
+                    "model_bits": bits,
+                    "data_bits": data,
+                }
+            )
+    return table_of(parts, structure.SCHEMA)

@@ -9,7 +9,14 @@ import pytest
 
 pytest.importorskip("torch")
 
-from skmfast.experiments import acquisition, data_scaling, model_scaling
+from skmfast.experiments import (
+    acquisition,
+    data_scaling,
+    fine_tuning,
+    hallucination,
+    model_scaling,
+    structure,
+)
 from skmfast.experiments.fits import find_fit, fits_of
 
 
@@ -133,3 +140,93 @@ def test_stored_bits_are_counted():
 
 def test_model_scaling_is_drawn(tmp_path):
     drawn(model_scaling, planted.model_scaling_table(), tmp_path)
+
+
+# ---- fine-tuning -------------------------------------------------------------------------------------------
+
+
+def test_forgetting_is_found_by_class():
+    fits = found(fine_tuning, planted.fine_tuning_table())
+    for low, high in ((4, 7), (16, 31)):
+        fit = find_fit(fits, "accuracy lost", f"questions, replay 0, {low} to {high}")
+        wanted = (1 - 0.7**low) / (1 + low / 8)
+        assert fit.value == pytest.approx(wanted, abs=0.01)
+        assert fit.low <= fit.value <= fit.high
+        # Paired with the same sentences before, their hardness does not matter.
+        assert fit.high - fit.low < 0.02
+
+
+def test_rare_classes_are_forgotten_first_and_replay_spares_them():
+    fits = found(fine_tuning, planted.fine_tuning_table())
+    order = find_fit(fits, "rank correlation", "new knowledge, replay 0")
+    assert order.value == pytest.approx(1)
+    assert order.low > 0.8
+    spared = find_fit(fits, "accuracy spared", "new knowledge, replay 0.5")
+    lost = find_fit(fits, "accuracy lost", "new knowledge, replay 0.5")
+    # Of new knowledge no old element is a part, so half of the planted sentences (tuned) lose nothing.
+    assert 0 < spared.low < spared.value < spared.high
+    assert spared.value == pytest.approx(lost.value, abs=0.01)
+    assert find_fit(fits, "accuracy in what is new", "same format, replay 0").value == pytest.approx(0.9)
+
+
+def test_what_fine_tuning_is_about_does_not_count():
+    fits = found(fine_tuning, planted.fine_tuning_table())
+    untuned = find_fit(fits, "accuracy lost", "same format, replay 0, 4 to 7")
+    everything = find_fit(fits, "accuracy lost", "new knowledge, replay 0, 4 to 7")
+    assert untuned.value == pytest.approx(2 * everything.value, abs=0.02)
+
+
+@pytest.mark.parametrize("kinds", [fine_tuning.KINDS, ()])
+def test_fine_tuning_is_drawn(kinds, tmp_path):
+    drawn(fine_tuning, planted.fine_tuning_table(kinds), tmp_path)
+
+
+# ---- hallucination -----------------------------------------------------------------------------------------
+
+
+def test_the_class_that_strays_is_named():
+    fits = found(hallucination, planted.hallucination_table(offset=0.15))
+    worst = find_fit(fits, "largest difference from the prediction", "classes")
+    assert worst.value == pytest.approx(0.15, abs=1e-6)
+    assert worst.low > 0.1
+    assert "2 to 3" in worst.note
+    unseen = find_fit(fits, "wrong answers", "unseen")
+    assert unseen.value == pytest.approx(0.97)
+    assert unseen.theory == pytest.approx(0.97)
+
+
+def test_rates_on_fresh_sentences():
+    fits = found(hallucination, planted.hallucination_table())
+    assert find_fit(fits, "wrong answers", "fresh sentences").value == pytest.approx(0.11)
+    assert find_fit(fits, "predicted for fresh sentences", "Good-Turing").value == pytest.approx(0.09)
+    assert find_fit(fits, "calibration error", "queries").value == pytest.approx(0.03)
+
+
+def test_hallucination_is_drawn(tmp_path):
+    drawn(hallucination, planted.hallucination_table(), tmp_path)
+
+
+# ---- structure ---------------------------------------------------------------------------------------------
+
+
+def test_shortest_codes_and_precisions():
+    fits = found(structure, planted.structure_table())
+    shortest = find_fit(fits, "shortest code", "networks")
+    assert shortest.value == pytest.approx((8e4 + 1e5 * (1 - 0.16)) / 9000)
+    assert "10,000 parameters of 8 bits" in shortest.note
+    assert find_fit(fits, "best precision", "40,000 parameters").value == 8
+    assert find_fit(fits, "model bits over the exact curve's", "10,000 parameters").value == pytest.approx(10)
+    # The exact curve is cheapest at its end: 4e4 model bits and 2e4 data bits.
+    assert find_fit(fits, "shortest code", "Syntax-Knowledge").value == pytest.approx(6e4 / 9000)
+
+
+def test_outside_of_the_exact_curve_there_is_no_ratio():
+    table = planted.structure_table()
+    few = table.filter([series != "exact" for series in table["series"].to_pylist()])
+    fit = find_fit(found(structure, few), "model bits over the exact curve's", "10,000 parameters")
+    assert math.isnan(fit.value)
+    assert "outside" in fit.note
+
+
+def test_structure_is_drawn(tmp_path):
+    drawn(structure, planted.structure_table(), tmp_path)
