@@ -7,22 +7,26 @@ of its step is, and the caller marks the run as done after everything else.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import save
+import numpy as np
+import torch
 
 from skmfast.experiments.batches import Batches
+from skmfast.experiments.checkpoints import save_weights
+from skmfast.experiments.errors import ConfigurationError
 from skmfast.experiments.folders import write_table
 from skmfast.experiments.run_evaluation import RunEvaluation
 from skmfast.experiments.runs import WEIGHTS
 from skmfast.experiments.training import TrainingConfiguration, train
 from skmfast.experiments.transformer import Transformer
-from skmfast.files import whole_file
 
 if TYPE_CHECKING:
+    from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.experiments.runs import Corpora, RunConfiguration, RunResult
     from skmfast.experiments.watching import Watcher
 
@@ -59,10 +63,13 @@ def carry_out(
 
     Raises
     ------
+    ConfigurationError
+        See `check`.
     DivergedError, Interrupted, OutOfMemoryError, FolderError
         See `skmfast.experiments.training.train`.
     """
-    model = _first_model(configuration, initial, corpora)
+    check(configuration, corpora)
+    model = _first_model(configuration, initial)
     training = training_of(configuration)
     evaluation = RunEvaluation(configuration.evaluation, corpora, folder / "evaluations", watcher)
     watcher.phase("training")
@@ -80,8 +87,7 @@ def carry_out(
     for name in ("classes", "answers"):
         write_table(folder / f"{name}.parquet", evaluation.table(name, training.evaluate_steps))
     write_table(folder / "sentences.parquet", evaluation.sentences(model))
-    with whole_file(folder / WEIGHTS) as file:
-        file.write(save({name: each.contiguous() for name, each in model.cpu().state_dict().items()}))
+    save_weights(model.cpu(), folder / WEIGHTS)
     return {
         "parameters": model.num_parameters(),
         "parameters_without_embeddings": model.num_parameters(embeddings=False),
@@ -104,12 +110,33 @@ def training_of(configuration: RunConfiguration) -> TrainingConfiguration:
     )
 
 
-def _first_model(configuration: RunConfiguration, initial: RunResult | None, corpora: Corpora) -> Transformer:
-    needed = max(len(training.pieces()) for training, _ in corpora)
-    if configuration.model.vocabulary < needed:
-        raise ValueError(
-            f"model.vocabulary: {configuration.model.vocabulary:,}; the corpora have {needed:,} tokens"
-        )
+def check(configuration: RunConfiguration, corpora: Corpora) -> None:
+    """Refuse what would fail only in the midst of the training.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model is too small for the corpora, or the device is not there.
+    """
+    model, device = configuration.model, configuration.training.device
+    for name, size, needed, what in (
+        ("vocabulary", model.vocabulary, max(len(each.pieces()) for each, _ in corpora), "tokens"),
+        ("context", model.context, max(map(_longest, itertools.chain(*corpora))), "tokens in a sentence"),
+    ):
+        if size < needed:
+            raise ConfigurationError(f"model.{name}: {size:,}, and the corpora have {needed:,} {what}")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigurationError(f"training.device: {device!r} cannot be used here: {reason}") from None
+
+
+def _longest(corpus: LabelledCorpus) -> int:
+    return int(np.diff(np.asarray(corpus.offsets)).max(initial=0))
+
+
+def _first_model(configuration: RunConfiguration, initial: RunResult | None) -> Transformer:
     model = Transformer(configuration.model, seed=configuration.seed)
     if initial is not None:
         model.load_state_dict(initial.model().state_dict())
@@ -124,9 +151,12 @@ def _batches(configuration: RunConfiguration, corpora: Corpora) -> Batches:
         if each.share > 0
     ]
     total = math.fsum(share for _, share in chosen)
-    return Batches(
-        [training for training, _ in chosen],
-        [share / total for _, share in chosen],
-        batch_sentences=configuration.training.batch_sentences,
-        seed=configuration.seed,
-    )
+    try:
+        return Batches(
+            [training for training, _ in chosen],
+            [share / total for _, share in chosen],
+            batch_sentences=configuration.training.batch_sentences,
+            seed=configuration.seed,
+        )
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None

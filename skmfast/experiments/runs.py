@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
+from skmfast.experiments.checkpoints import load_weights
 from skmfast.experiments.configuration import digest, plain
 from skmfast.experiments.corpora import CorpusConfiguration, training_and_test
-from skmfast.experiments.errors import DivergedError, FolderError
-from skmfast.experiments.folders import belongs, claim, locked, read_json, sweep, write_json
+from skmfast.experiments.errors import ConfigurationError, DivergedError, FolderError
+from skmfast.experiments.folders import belongs, claim, locked, read_json, read_table, sweep, write_json
 from skmfast.experiments.training import TrainingConfiguration  # noqa: TC001  (looked up for its fields)
 from skmfast.experiments.transformer import ModelConfiguration, Transformer
 from skmfast.experiments.watching import Watcher
@@ -162,29 +161,27 @@ class RunResult:
     @functools.cached_property
     def curve(self) -> pa.Table:
         """Loss at each step of the training."""
-        return pq.read_table(self.folder / "curve.parquet")
+        return read_table(self.folder / "curve.parquet")
 
     @functools.cached_property
     def classes(self) -> pa.Table:
         """Losses by frequency class at each evaluated step, for each corpus."""
-        return pq.read_table(self.folder / "classes.parquet")
+        return read_table(self.folder / "classes.parquet")
 
     @functools.cached_property
     def answers(self) -> pa.Table:
         """What is known of each attribute, by frequency class at each evaluated step, for each corpus."""
-        return pq.read_table(self.folder / "answers.parquet")
+        return read_table(self.folder / "answers.parquet")
 
     @functools.cached_property
     def sentences(self) -> pa.Table:
         """Bits of each test sentence under the final network, the Bayes mixture and the oracle."""
-        return pq.read_table(self.folder / "sentences.parquet")
+        return read_table(self.folder / "sentences.parquet")
 
     def model(self) -> Transformer:
         """The trained network, in evaluation mode, on the CPU."""
-        from safetensors.torch import load_file
-
         model = Transformer(self.configuration.model)
-        model.load_state_dict(load_file(self.folder / WEIGHTS))
+        load_weights(model, self.folder / WEIGHTS)
         return model.eval()
 
     def corpora(self) -> Corpora:
@@ -193,11 +190,20 @@ class RunResult:
 
 
 def make_corpora(configuration: RunConfiguration) -> Corpora:
-    """Training and test sentences of each corpus of a run."""
-    return [
-        training_and_test(each.corpus, configuration.evaluation.test_sentences)
-        for each in configuration.corpora
-    ]
+    """Training and test sentences of each corpus of a run.
+
+    Raises
+    ------
+    ConfigurationError
+        If a corpus cannot be made: there are not enough names for its elements.
+    """
+    try:
+        return [
+            training_and_test(each.corpus, configuration.evaluation.test_sentences)
+            for each in configuration.corpora
+        ]
+    except ValueError as error:
+        raise ConfigurationError(f"corpora: {error}") from None
 
 
 def run_folder(configuration: RunConfiguration, root: str | os.PathLike[str]) -> Path:

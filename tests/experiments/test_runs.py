@@ -24,7 +24,7 @@ import torch
 
 import skmfast.files
 from skmfast.experiments.configuration import configure, of_plain, plain
-from skmfast.experiments.errors import FolderError, Interrupted
+from skmfast.experiments.errors import ConfigurationError, FolderError, Interrupted
 from skmfast.experiments.folders import locked
 from skmfast.experiments.grid_work import in_order, work_through
 from skmfast.experiments.runs import TABLES, RunConfiguration, run, run_folder
@@ -298,9 +298,32 @@ def test_unfit_runs_are_refused(tmp_path):
     for changed in ({"test_sentences": 0}, {"at": (-1,)}, {"precision": "float8"}, {"batch_sentences": 0}):
         with pytest.raises(ValueError, match=next(iter(changed))):
             replace(FIRST.evaluation, **changed)
-    small = replace(FIRST, model=replace(FIRST.model, vocabulary=7))
-    with pytest.raises(ValueError, match=r"model\.vocabulary: 7; the corpora have"):
-        run(small, tmp_path)
+    corpus = replace(FIRST.corpora[0].corpus, first=2, last=2, discount=0.9)
+    for changed, message in (
+        (
+            {"model": replace(FIRST.model, vocabulary=7)},
+            r"model\.vocabulary: 7, and .* \d+ tokens",
+        ),
+        ({"model": replace(FIRST.model, context=3)}, r"model\.context: 3, and .* \d+ tokens in a sentence"),
+        (
+            {"training": replace(FIRST.training, device="abacus")},
+            r"device: 'abacus' cannot be used here",
+        ),
+        ({"corpora": (replace(FIRST.corpora[0], corpus=corpus),)}, "corpora: "),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            run(replace(FIRST, **changed), tmp_path)
+
+
+def test_damaged_results(undisturbed, tmp_path):
+    shutil.copytree(run_folder(FIRST, undisturbed), run_folder(FIRST, tmp_path))
+    result = run(FIRST, tmp_path)
+    for name in ("curve.parquet", "model.safetensors"):
+        (result.folder / name).write_bytes(b"nothing")
+    with pytest.raises(FolderError, match=r"curve\.parquet"):
+        _ = result.curve
+    with pytest.raises(FolderError, match=r"model\.safetensors"):
+        result.model()
 
 
 def test_every_field_decides_the_folder():
