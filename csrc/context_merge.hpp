@@ -40,10 +40,6 @@ inline int common_context(const std::uint8_t* a, const std::uint8_t* b, int dept
   return depth;
 }
 
-/// A fold that can also do again a part of a context's binary nodes (MarkovFold).
-template <typename Fold>
-concept Refolding = requires { Fold::most_narrow; };
-
 /// Bytes for messages, given back in reverse order.
 class MessageStack {
  public:
@@ -326,14 +322,15 @@ class ContextMerge {
         extensions_.push_back(fold_child(below, child, {next, end}, depth, messages));
         next = end;
       } else {
-        extensions_.push_back({messages, {}, child.slots, child.symbol});
+        extensions_.push_back({messages, {}, child.slots, child.symbol, ExtensionOrigin::kept});
       }
       if (child.is_record()) messages += Fold::message_bytes(child.slots);
     }
     take_new(256);
     const int count = static_cast<int>(extensions_.size() - base);
+    const bool in_columns = record.child_count >= least_columned;
     fold_.open(refolded_, depth);
-    fold_.refold(refolded_, &extensions_[base], count,
+    fold_.refold(refolded_, &extensions_[base], count, {in_columns ? messages : nullptr, record.messages()},
                  all || (record.child_count <= Fold::most_narrow && count > Fold::most_narrow), changed);
     extensions_.resize(base);
     room_.release(mark);
@@ -345,33 +342,36 @@ class ContextMerge {
     if (!passes_through(records, child, range)) {
       begin_fold();
       take(records, child, nullptr, range, none);
-      return folded(depth);
+      return folded(depth, ExtensionOrigin::replaced);
     }
     ExtensionMessages result{};
+    result.origin = ExtensionOrigin::replaced;
     refold(records, records[child.index], nullptr, range, false, result.changed);
     std::uint8_t* out = describe(refolded_, result);
-    fold_.write_refolded(refolded_, result.changed, depth, {before, {}, child.slots, child.symbol}, out);
+    fold_.write_refolded(refolded_, result.changed, depth,
+                         {before, {}, child.slots, child.symbol, ExtensionOrigin::kept}, out);
     return result;
   }
 
   // The same of an extension that the reference does not have.
   ExtensionMessages fold_positions(Range range, int depth) {
     if (range.end - range.begin == 1) {
-      ExtensionMessages leaf{nullptr, {}, 0, *at(range.begin)};
+      ExtensionMessages leaf{nullptr, {}, 0, *at(range.begin), ExtensionOrigin::added};
       for (int v = (256 | leaf.symbol) >> 1; v > 0; v >>= 1)
         leaf.changed[v >> 6] |= std::uint64_t{1} << (v & 63);
       return leaf;
     }
     begin_fold();
     take_positions(range.begin, range.end, none);
-    return folded(depth);
+    return folded(depth, ExtensionOrigin::added);
   }
 
   // What the topmost context of a fold that is complete sends to a context of length `depth`.
-  ExtensionMessages folded(int depth) {
+  ExtensionMessages folded(int depth, ExtensionOrigin origin) {
     flush(none);
     const Node& top = nodes_[stack_.order[0]];
     ExtensionMessages result{};
+    result.origin = origin;
     std::copy(top.used, top.used + 4, result.changed);
     fold_.write_messages(top, depth, describe(top, result));
     return result;

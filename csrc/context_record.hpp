@@ -6,6 +6,10 @@
 //   slot_count(node), message_bytes(slots)              1 slot: a single symbol was seen
 //   write_messages(child, depth, out)                   to a context of length `depth`
 //   absorb_messages(parent, slots, symbol, messages)    the same bits as absorb(parent, child)
+//
+// and, if it can fold a context anew from kept messages (Refolding),
+//
+//   column_bytes(node, extensions, count), write_columns(node, extensions, count, messages, out)
 #pragma once
 
 #include <algorithm>
@@ -17,6 +21,7 @@
 #include <new>
 #include <vector>
 
+#include "simd/context_tree.hpp"
 #include "simd/fold_stack.hpp"
 #include "skm/big_buffer.hpp"
 #include "skm/context_sort.hpp"
@@ -38,7 +43,8 @@ struct ContextChild {
   bool is_record() const noexcept { return slots != 0; }
 };
 
-/// A branching context. The children follow in memory, then the messages of those that are records.
+/// A branching context. The children follow in memory, then the messages of those that are records, then the
+/// columns of a context that has them.
 struct ContextRecord {
   std::uint32_t witness;  ///< a position with this context
   std::uint16_t child_count;
@@ -92,7 +98,7 @@ class RecordArena {
   }
 
   static constexpr std::size_t unit_bytes = 16;
-  static constexpr std::uint32_t slab_units = 1u << 19;  // 8 MB: the largest record has 6 MB
+  static constexpr std::uint32_t slab_units = 1u << 19;  // 8 MB: the largest record has 5 MB
 
   std::vector<BigBuffer<std::byte>> slabs_;
   std::uint32_t next_ = 0;
@@ -104,6 +110,45 @@ struct ContextShard {
   ContextChild top{};  ///< its edge is the shard's byte
   bool empty = true;
 };
+
+/// A fold that can also do again a part of a context's binary nodes (MarkovFold).
+template <typename Fold>
+concept Refolding = requires { Fold::most_narrow; };
+
+/// Writes the record of a context that is complete: a node, its children, their messages. Its index into
+/// `index`. Throws std::bad_alloc beyond the budget.
+template <typename Fold>
+void write_record(const Fold& fold, const typename Fold::Node& node, std::uint32_t witness,
+                  const std::vector<ContextChild>& children, const std::vector<std::uint8_t>& messages,
+                  RecordArena& records, MemoryBudget& budget, std::uint32_t& index) {
+  std::vector<ExtensionMessages> extensions;
+  std::size_t column_bytes = 0;
+  if constexpr (Refolding<Fold>) {
+    if (node.depth < fold.depth() && children.size() >= least_columned) {
+      const std::uint8_t* next = messages.data();
+      for (const ContextChild& child : children) {
+        extensions.push_back({next, {}, child.slots, child.symbol, ExtensionOrigin::kept});
+        if (child.is_record()) next += Fold::message_bytes(child.slots);
+      }
+      column_bytes = fold.column_bytes(node, extensions.data(), static_cast<int>(extensions.size()));
+    }
+  }
+  const std::size_t child_bytes = sizeof(ContextChild) * children.size();
+  std::byte* out =
+      records.allocate(sizeof(ContextRecord) + child_bytes + messages.size() + column_bytes, budget, index);
+  new (out) ContextRecord{witness, static_cast<std::uint16_t>(children.size()),
+                          static_cast<std::uint8_t>(node.depth)};
+  out += sizeof(ContextRecord);
+  if (!children.empty()) std::memcpy(out, children.data(), child_bytes);
+  out += child_bytes;
+  if (!messages.empty()) std::memcpy(out, messages.data(), messages.size());
+  if constexpr (Refolding<Fold>) {
+    if (column_bytes != 0) {
+      fold.write_columns(node, extensions.data(), static_cast<int>(extensions.size()), messages.data(),
+                         reinterpret_cast<std::uint8_t*>(out + messages.size()));
+    }
+  }
+}
 
 /// Writes the records of sorted contexts, folding them: the Weighting of fold_stack.inl.
 template <typename Fold>
@@ -196,17 +241,9 @@ class ContextRecorder {
   // Writes the record of a node that is complete.
   ContextChild seal(const Node& node) {
     const Pending& pending = pending_of(node);
-    const std::size_t child_bytes = sizeof(ContextChild) * pending.children.size();
     ContextChild entry{};
-    std::byte* out = shard_->records.allocate(sizeof(ContextRecord) + child_bytes + pending.messages.size(),
-                                              budget_, entry.index);
-    new (out) ContextRecord{pending.witness, static_cast<std::uint16_t>(pending.children.size()),
-                            static_cast<std::uint8_t>(node.depth)};
-    std::memcpy(out + sizeof(ContextRecord), pending.children.data(), child_bytes);
-    if (!pending.messages.empty()) {
-      std::memcpy(out + sizeof(ContextRecord) + child_bytes, pending.messages.data(),
-                  pending.messages.size());
-    }
+    write_record(fold_, node, pending.witness, pending.children, pending.messages, shard_->records, budget_,
+                 entry.index);
     entry.slots = static_cast<std::uint8_t>(fold_.slot_count(node));
     entry.symbol = static_cast<std::uint8_t>(std::max(node.symbol, 0));
     return entry;

@@ -130,12 +130,19 @@ class FoldedReference final : public ContextReference {
       view_.top = &shard.top;
       return;
     }
-    const std::size_t child_bytes = sizeof(ContextChild) * children.size();
+    const auto node = std::make_unique<typename Fold::Node>();
+    fold_.open(*node, 0);
+    const std::uint8_t* next = all.data();
+    for (const ContextChild& child : children) {
+      if (child.is_record()) {
+        fold_.absorb_messages(*node, child.slots, child.symbol, next);
+        next += Fold::message_bytes(child.slots);
+      } else {
+        fold_.absorb_leaf(*node, child.symbol, 1);
+      }
+    }
     top_.slots = 1;
-    std::byte* out = root_.allocate(sizeof(ContextRecord) + child_bytes + all.size(), budget_, top_.index);
-    new (out) ContextRecord{0, static_cast<std::uint16_t>(children.size()), 0};
-    std::memcpy(out + sizeof(ContextRecord), children.data(), child_bytes);
-    if (!all.empty()) std::memcpy(out + sizeof(ContextRecord) + child_bytes, all.data(), all.size());
+    write_record(fold_, *node, 0, children, all, root_, budget_, top_.index);
     view_ = {text_, &root_, &top_, shards_.data()};
   }
 

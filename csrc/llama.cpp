@@ -51,6 +51,15 @@ void pack(BigBuffer<float>& packed, std::size_t at, const float* rows, std::size
   }
 }
 
+/// Up to kPanelRows floats; mostly all of them, which is one move.
+void copy_keys(const float* from, std::size_t count, float* to) noexcept {
+  if (count == kPanelRows) {
+    std::copy_n(from, kPanelRows, to);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
+  }
+}
+
 BigBuffer<float> zeros(std::size_t count) {
   BigBuffer<float> made(count);
   std::fill_n(made.get(), count, 0.0f);
@@ -98,15 +107,18 @@ class LlamaCache {
       const std::size_t at = position + i;
       here = std::min(kPanelRows - at % kPanelRows, count - i);
       float* to = keys + at / kPanelRows * kPanelRows * width + at % kPanelRows;
-      for (std::size_t d = 0; d < width; ++d)
-        std::copy_n(key + d * kTokenLanes + i, here, to + d * kPanelRows);
+      for (std::size_t d = 0; d < width; ++d) copy_keys(key + d * kTokenLanes + i, here, to + d * kPanelRows);
     }
     for (std::size_t panel = 0; panel < rows_; panel += kPanelRows) {
       float* to = values + panel / kPanelRows * values_stride() + position * kPanelRows;
       const std::size_t entries = std::min(kPanelRows, width - panel);
       const float* from = value + panel * kTokenLanes;
       for (std::size_t i = 0; i < count; ++i, to += kPanelRows) {
-        for (std::size_t d = 0; d < kPanelRows; ++d) to[d] = d < entries ? from[d * kTokenLanes + i] : 0.0f;
+        if (entries == kPanelRows) {
+          for (std::size_t d = 0; d < kPanelRows; ++d) to[d] = from[d * kTokenLanes + i];
+        } else {
+          for (std::size_t d = 0; d < kPanelRows; ++d) to[d] = d < entries ? from[d * kTokenLanes + i] : 0.0f;
+        }
       }
     }
   }

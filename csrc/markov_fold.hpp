@@ -58,9 +58,18 @@ class MarkovFold {
   void absorb_messages(Node& parent, int slots, int symbol, const std::uint8_t* messages) const noexcept {
     kernels_->absorb_messages(parent, slots, symbol, messages);
   }
-  void refold(Node& node, const ExtensionMessages* extensions, int count, bool all,
+  /// Bytes of the columns of a node with these extensions; 0 if it has none.
+  std::size_t column_bytes(const Node& node, const ExtensionMessages* extensions, int count) const noexcept {
+    if (count < least_columned) return 0;
+    return columns_bytes(slot_count(node), kernels_->count_columns(node, extensions, count));
+  }
+  void write_columns(const Node& node, const ExtensionMessages* extensions, int count,
+                     const std::uint8_t* messages, std::uint8_t* out) const noexcept {
+    kernels_->write_columns(node, extensions, count, messages, out);
+  }
+  void refold(Node& node, const ExtensionMessages* extensions, int count, const KeptColumns& kept, bool all,
               std::uint64_t* changed) const noexcept {
-    kernels_->refold(node, extensions, count, all, view_, changed);
+    kernels_->refold(node, extensions, count, kept, all, view_, changed);
   }
   void write_refolded(const Node& node, const std::uint64_t* changed, int depth,
                       const ExtensionMessages& before, std::uint8_t* out) const noexcept {

@@ -21,10 +21,14 @@ constexpr std::uint64_t kLongestEpoch = std::uint64_t{1} << 26;
 constexpr unsigned kBlocksLog2 = 12;  // 2^12 to 2^13 blocks if all customers sat in blocks
 constexpr unsigned kRunsPerBlockLog2 = 5;
 
-constexpr std::uint64_t kChunk = 2048;         // customers that one thread keeps in the first-level cache
-constexpr std::uint64_t kTeamGrain = 1 << 15;  // customers of a call that pay for a thread
-constexpr std::uint64_t kShared = 1 << 13;     // customers of an epoch that pay for sharing it
-constexpr std::size_t kTableGrain = 1 << 12;   // tables that pay for sharing them
+// Customers that one thread keeps in the first-level cache. Threads that take turns want them longer: what a
+// processor fetches ahead at the end of its chunk is memory that the next one is writing.
+constexpr std::uint64_t kChunk = 2048, kLongestChunk = 8192;
+constexpr std::uint64_t kChunksPerMember = 16;  // of a step, so that all end at about the same time
+constexpr std::uint64_t kTeamGrain = 1 << 15;   // customers of a call that pay for a thread
+constexpr std::uint64_t kShared = 1 << 13;      // customers of an epoch that pay for sharing it
+constexpr std::size_t kTableGrain = 1 << 12;    // tables that are laid out at once
+constexpr std::size_t kLeastTables = 1 << 9;    // tables that pay for sharing them
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -96,10 +100,12 @@ double Restaurant::growth(double exponent) const noexcept {
 }
 
 /// Memory and sizes of the epoch that starts now.
-void Restaurant::begin_epoch() {
+void Restaurant::begin_epoch(std::size_t members) {
   const std::uint64_t length = epoch_length();
   line_->counts.resize(tables_, seated_, growth(discount_));
-  parts_ = (tables_ + kTableGrain - 1) / kTableGrain;
+  const std::uint64_t share = members > 1 ? std::bit_ceil(tables_ / (4 * members)) : kTableGrain;
+  table_grain_ = std::clamp<std::uint64_t>(share, kLeastTables, kTableGrain);
+  parts_ = (tables_ + table_grain_ - 1) / table_grain_;
   if (line_->sizes.size() <= parts_) line_->sizes.resize(2 * parts_ + 1);
   for (auto* buffer : {&founders_, &recent_}) {  // recent_ last: what fails must leave it
     if (buffer->size() < length)
@@ -161,7 +167,7 @@ void Restaurant::lay_out(const TeamMember& member) noexcept {
   Line& line = *line_;
   const unsigned block_shift = line.seating.block_shift, run_shift = line.seating.run_shift;
   const auto first_table = [&](std::size_t part) {
-    return std::min<std::size_t>(part * kTableGrain, frozen_);
+    return std::min<std::size_t>(part * table_grain_, frozen_);
   };
   for (std::size_t part = next_sum_++; part < parts_; part = next_sum_++) {
     line.sizes[part] = line.counts.add(kernels(), tallies_, first_table(part), first_table(part + 1),
@@ -201,8 +207,8 @@ std::size_t Restaurant::choose(std::uint64_t begin, std::uint64_t end, std::uint
 /// Asks for the memory where the first labels of the chunk will stand, which this thread is likely to take.
 void Restaurant::fetch_seats(std::uint64_t chunk) const noexcept {
   constexpr std::uint64_t kLabels = 256, kLine = 16;
-  if (chunk * kChunk + kLabels > step_end_) return;
-  const std::uint32_t* const seats = seats_ + (chunk * kChunk - start_);
+  if (chunk * chunk_ + kLabels > step_end_) return;
+  const std::uint32_t* const seats = seats_ + (chunk * chunk_ - start_);
   for (std::uint64_t i = 0; i < kLabels; i += kLine) __builtin_prefetch(seats + i, 1);
 }
 
@@ -212,7 +218,7 @@ bool Restaurant::seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t
   Tally& tally = tallies_[part];
   std::uint32_t* const chunk = seats_ + (begin - start_);
   const std::size_t count = end - begin;
-  std::uint32_t pending[kChunk + 16];
+  std::uint32_t pending[kLongestChunk + 16];
   std::size_t open = choose(begin, end, chunk, pending);
   tally.fetch(chunk, count);
   const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
@@ -273,30 +279,32 @@ void Restaurant::attempt(Body&& body) noexcept {
 
 /// What the members do next, decided by the last of them to come: the rest of the epoch or of the call,
 /// unless more than `longest` customers are left of the epoch.
-void Restaurant::plan(std::uint64_t longest) {
+void Restaurant::plan(std::uint64_t longest, std::size_t members) {
   const std::uint64_t last = first_ + labels_.size();
   goes_on_ = false;
   if (failure_ != 0 || seated_ == last) return;
   new_epoch_ = seated_ == end_;
   if ((new_epoch_ ? epoch_length() : end_ - seated_) > longest) return;
-  if (new_epoch_) begin_epoch();
+  if (new_epoch_) begin_epoch(members);
   step_begin_ = seated_;
   step_end_ = std::min(end_, last);
-  next_chunk_ = step_begin_ / kChunk;
+  const std::uint64_t even = (step_end_ - step_begin_) / (members * kChunksPerMember);
+  chunk_ = members > 1 ? std::clamp(std::bit_floor(even), kChunk, kLongestChunk) : kChunk;
+  next_chunk_ = step_begin_ / chunk_;
   goes_on_ = true;
 }
 
 /// Every member's walk through a call, or through what comes before epochs longer than `longest`.
 void Restaurant::seat_all(const TeamMember& member, std::uint64_t longest) noexcept {
   for (;;) {
-    member.sync([&] { attempt([&] { plan(longest); }); });
+    member.sync([&] { attempt([&] { plan(longest, member.parts); }); });
     if (!goes_on_) break;
     if (new_epoch_) lay_out(member);
     if (!goes_on_) continue;
     for (;;) {  // chunks end where a kernel's group ends
       const std::uint64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-      const std::uint64_t begin = std::max(chunk * kChunk, step_begin_);
-      const std::uint64_t end = std::min((chunk + 1) * kChunk, step_end_);
+      const std::uint64_t begin = std::max(chunk * chunk_, step_begin_);
+      const std::uint64_t end = std::min((chunk + 1) * chunk_, step_end_);
       if (begin >= end || !seat_chunk(member.part, begin, end)) break;
     }
   }

@@ -31,7 +31,12 @@ def blocks() -> list:
 def test_python_in_pages(block, tmp_path, monkeypatch):
     (tmp_path / "README.md").write_bytes((ROOT / "README.md").read_bytes())
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "example", "exec"), {"__name__": "example"})
+    try:
+        exec(compile(block, "example", "exec"), {"__name__": "example"})
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        pytest.skip(f"{error.name} is not installed")
 
 
 def test_there_are_examples():

@@ -1,8 +1,8 @@
 """nanoGPT's model and training loop with its defaults, written anew from its description, as a peer to time.
 
-GPT-2's layers: LayerNorm, learned positions, GELU, biases off, the head tied to the embeddings; logits in full
-and torch's cross-entropy; AdamW in torch's default form for the device; gradients clipped at 1; random windows
-of a flat uint16 file. See https://github.com/karpathy/nanoGPT (MIT licence), its README and its options.
+GPT-2's layers: LayerNorm, learned positions, GELU, biases off, the head tied to the embeddings; logits in
+full and torch's cross-entropy; AdamW in torch's default form for the device; gradients clipped at 1; random
+windows of a flat uint16 file. See https://github.com/karpathy/nanoGPT (MIT licence), README and options.
 """
 
 from __future__ import annotations

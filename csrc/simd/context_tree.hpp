@@ -44,11 +44,27 @@ struct alignas(64) ContextNode {
 
 using ContextFold = FoldStack<ContextNode>;
 
-/// Messages of a context to the one above it, kept as bytes. With one slot (a single symbol was seen):
-/// exponent and lanes. With more: the set of symbols (32 bytes), then all exponents, then all lanes, in order
-/// of slots.
+/// Messages of a context to the one above it, kept as bytes: of each slot, in order, exponent and lanes. With
+/// more than one slot (several symbols were seen) the set of symbols (32 bytes) comes before them.
 inline constexpr std::size_t message_set_bytes = 32;
 inline constexpr std::size_t message_slot_bytes = sizeof(std::int64_t) + sizeof(float) * tree_states;
+
+/// Extensions from which on a context keeps its columns: for every slot the places of all messages that are
+/// multiplied into it, in order. Finding them costs more than multiplying them.
+inline constexpr int least_columned = 8;
+
+/// Columns of a context, and the messages of its extensions that they point into.
+struct KeptColumns {
+  const std::uint8_t* columns;  ///< nullptr where there are fewer than least_columned extensions
+  const std::uint8_t* messages;
+};
+
+/// Bytes of columns with so many entries, of a context with so many slots.
+constexpr std::size_t columns_bytes(int slots, int entries) noexcept {
+  return message_set_bytes + 4 * (static_cast<std::size_t>(slots) + 1 + entries);
+}
+
+enum class ExtensionOrigin : std::uint8_t { kept, replaced, added };
 
 /// What an extension tells the context above it: messages that were kept, or that take their place.
 struct ExtensionMessages {
@@ -56,6 +72,7 @@ struct ExtensionMessages {
   std::uint64_t changed[4];      ///< bit v: the message of binary node v is not the one that was kept
   std::uint8_t slots;            ///< 0 for a symbol seen once
   std::uint8_t symbol;           ///< the only one seen, where slots <= 1
+  ExtensionOrigin origin;        ///< as it was kept, in the place of a kept one, or of symbols alone
 };
 
 struct ContextTreeKernels {
@@ -75,11 +92,16 @@ struct ContextTreeKernels {
   /// absorb, with messages that were written for a context of the parent's length: the same bits. `symbol` is
   /// the one seen where there is one slot.
   void (*absorb_messages)(ContextNode& parent, int slots, int symbol, const std::uint8_t* messages) noexcept;
+  /// Entries in the columns of a node that was folded from these extensions.
+  int (*count_columns)(const ContextNode& node, const ExtensionMessages* extensions, int count) noexcept;
+  /// Writes its columns, for extensions whose messages stand one after the other at `messages`.
+  void (*write_columns)(const ContextNode& node, const ExtensionMessages* extensions, int count,
+                        const std::uint8_t* messages, std::uint8_t* out) noexcept;
   /// Folds an open node anew from its `count` extensions, in order: products of the slots in which one of
   /// them has changed (of every slot if `all`); the others are left undefined. changed[0 ... 4) := their
   /// binary nodes. The products have the same bits as if everything had been folded.
-  void (*refold)(ContextNode& node, const ExtensionMessages* extensions, int count, bool all,
-                 const TreeModelView& model, std::uint64_t* changed) noexcept;
+  void (*refold)(ContextNode& node, const ExtensionMessages* extensions, int count, const KeptColumns& kept,
+                 bool all, const TreeModelView& model, std::uint64_t* changed) noexcept;
   /// write_messages of a node that was folded anew; what has not changed is copied from `before`.
   void (*write_refolded)(const ContextNode& node, const std::uint64_t* changed, int depth,
                          const ExtensionMessages& before, const TreeModelView& model,

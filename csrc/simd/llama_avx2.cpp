@@ -18,19 +18,34 @@ inline Lanes fused(Lanes a, Lanes b, Lanes c) {
 inline Lanes larger(Lanes a, Lanes b) {
   return static_cast<Lanes>(_mm256_max_ps(static_cast<__m256>(a), static_cast<__m256>(b)));
 }
-inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
+inline Lanes smaller(Lanes a, Lanes b) {
+  return static_cast<Lanes>(_mm256_min_ps(static_cast<__m256>(a), static_cast<__m256>(b)));
+}
+
+// t less the nearest integer, and 1.5 * 2^23 more than that integer, which is in its lowest bits.
+struct Nearest {
+  Lanes rest, shifted;
+};
+inline Nearest nearest(Lanes t) {
+  const Lanes shifted = t + 12582912.0f;
+  return {t - (shifted - 12582912.0f), shifted};
+}
+// p 2^n, but 0 where t < -126
+inline Lanes scaled(Lanes t, const Nearest& n, Lanes p) {
   const __m256 keep = _mm256_cmp_ps(static_cast<__m256>(t), _mm256_set1_ps(-126.0f), _CMP_NLT_UQ);
-  const Unsigned raised = reinterpret_cast<Unsigned>(p) + reinterpret_cast<Unsigned>(n);
+  const Unsigned raised = reinterpret_cast<Unsigned>(p) + (reinterpret_cast<Unsigned>(n.shifted) << 23);
   return static_cast<Lanes>(_mm256_and_ps(keep, reinterpret_cast<__m256>(raised)));
 }
 
 // Four rows by sixteen lanes at a time fill the registers.
+template <std::size_t kCount>
 inline void product_panel(const float* a, const float* x, std::size_t depth, float* c, bool add) {
   constexpr std::size_t kRows = 4;
-  for (std::size_t part = 0; part < 4; ++part) {
-    const float* from = a + part / 2 * kRows;
-    const float* lanes = x + part % 2 * 16;
-    float* to = c + part / 2 * kRows * kTokenLanes + part % 2 * 16;
+  constexpr std::size_t kAcross = kCount / 16;
+  for (std::size_t part = 0; part < 2 * kAcross; ++part) {
+    const float* from = a + part / kAcross * kRows;
+    const float* lanes = x + part % kAcross * 16;
+    float* to = c + part / kAcross * kRows * kTokenLanes + part % kAcross * 16;
     __m256 sum[kRows][2];
 #pragma GCC unroll 4
     for (std::size_t i = 0; i < kRows; ++i) {

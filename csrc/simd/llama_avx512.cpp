@@ -22,33 +22,53 @@ inline Lanes fused(Lanes a, Lanes b, Lanes c) {
 inline Lanes larger(Lanes a, Lanes b) {
   return static_cast<Lanes>(_mm512_max_ps(static_cast<__m512>(a), static_cast<__m512>(b)));
 }
-inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
-  const __mmask16 keep = _mm512_cmp_ps_mask(static_cast<__m512>(t), _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
-  return reinterpret_cast<Lanes>(
-      _mm512_maskz_add_epi32(keep, reinterpret_cast<__m512i>(p), reinterpret_cast<__m512i>(n)));
+inline Lanes smaller(Lanes a, Lanes b) {
+  return static_cast<Lanes>(_mm512_min_ps(static_cast<__m512>(a), static_cast<__m512>(b)));
 }
 
+// t less the nearest integer (0 for infinities), and that integer.
+struct Nearest {
+  Lanes rest, whole;
+};
+inline Nearest nearest(Lanes t) {
+  const Lanes rest = static_cast<Lanes>(_mm512_reduce_ps(static_cast<__m512>(t), _MM_FROUND_TO_NEAREST_INT));
+  return {rest, t - rest};
+}
+// p 2^n, but 0 where t < -126
+inline Lanes scaled(Lanes t, const Nearest& n, Lanes p) {
+  const __mmask16 keep = _mm512_cmp_ps_mask(static_cast<__m512>(t), _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
+  return static_cast<Lanes>(
+      _mm512_maskz_scalef_ps(keep, static_cast<__m512>(p), static_cast<__m512>(n.whole)));
+}
+
+template <std::size_t kCount>
 inline void product_panel(const float* a, const float* x, std::size_t depth, float* c, bool add) {
-  __m512 sum[kPanelRows][2];
+  constexpr std::size_t kVectors = kCount / kWidth;
+  __m512 sum[kPanelRows][kVectors];
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < kPanelRows; ++i) {
-    sum[i][0] = add ? _mm512_loadu_ps(c + i * kTokenLanes) : _mm512_setzero_ps();
-    sum[i][1] = add ? _mm512_loadu_ps(c + i * kTokenLanes + 16) : _mm512_setzero_ps();
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      sum[i][v] = add ? _mm512_loadu_ps(c + i * kTokenLanes + v * kWidth) : _mm512_setzero_ps();
+    }
   }
   for (std::size_t k = 0; k < depth; ++k) {
-    const __m512 x0 = _mm512_loadu_ps(x + k * kTokenLanes);
-    const __m512 x1 = _mm512_loadu_ps(x + k * kTokenLanes + 16);
+    __m512 row[kVectors];
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) row[v] = _mm512_loadu_ps(x + k * kTokenLanes + v * kWidth);
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kPanelRows; ++i) {
       const __m512 one = _mm512_set1_ps(a[k * kPanelRows + i]);
-      sum[i][0] = _mm512_fmadd_ps(one, x0, sum[i][0]);
-      sum[i][1] = _mm512_fmadd_ps(one, x1, sum[i][1]);
+#pragma GCC unroll 2
+      for (std::size_t v = 0; v < kVectors; ++v) sum[i][v] = _mm512_fmadd_ps(one, row[v], sum[i][v]);
     }
   }
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < kPanelRows; ++i) {
-    _mm512_storeu_ps(c + i * kTokenLanes, sum[i][0]);
-    _mm512_storeu_ps(c + i * kTokenLanes + 16, sum[i][1]);
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      _mm512_storeu_ps(c + i * kTokenLanes + v * kWidth, sum[i][v]);
+    }
   }
 }
 

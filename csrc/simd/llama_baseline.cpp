@@ -55,13 +55,28 @@ inline Lanes larger(Lanes a, Lanes b) {
   const Ints mask = a > b;
   return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(a) & mask) | (reinterpret_cast<Ints>(b) & ~mask));
 }
-inline Lanes scaled_up(Lanes t, Lanes p, Ints n) {
-  return reinterpret_cast<Lanes>(
-      reinterpret_cast<Ints>(reinterpret_cast<Unsigned>(p) + reinterpret_cast<Unsigned>(n)) & ~(t < -126.0f));
+inline Lanes smaller(Lanes a, Lanes b) {
+  const Ints mask = a < b;
+  return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(a) & mask) | (reinterpret_cast<Ints>(b) & ~mask));
 }
 
+// t less the nearest integer, and 1.5 * 2^23 more than that integer, which is in its lowest bits.
+struct Nearest {
+  Lanes rest, shifted;
+};
+inline Nearest nearest(Lanes t) {
+  const Lanes shifted = t + 12582912.0f;
+  return {t - (shifted - 12582912.0f), shifted};
+}
+// p 2^n, but 0 where t < -126
+inline Lanes scaled(Lanes t, const Nearest& n, Lanes p) {
+  const Unsigned raised = reinterpret_cast<Unsigned>(p) + (reinterpret_cast<Unsigned>(n.shifted) << 23);
+  return reinterpret_cast<Lanes>(reinterpret_cast<Ints>(raised) & ~(t < -126.0f));
+}
+
+template <std::size_t kCount>
 inline void product_panel(const float* a, const float* x, std::size_t depth, float* c, bool add) {
-  for (std::size_t lane = 0; lane < kTokenLanes; lane += kWidth) {
+  for (std::size_t lane = 0; lane < kCount; lane += kWidth) {
     Lanes sum[kPanelRows] = {};
     if (add) {
       for (std::size_t i = 0; i < kPanelRows; ++i) {

@@ -136,6 +136,8 @@ def _run(
             watcher.close()
     if result.num_diverged:
         complain(f"{result.num_diverged} of {result.num_runs} runs diverged, and are left out of the fits")
+    for warning in result.warnings:
+        complain(warning)
     print(result.folder / "page.html")
 
 

@@ -195,28 +195,16 @@ def gap_of_run(result: RunResult, part: str | None = None) -> Gap | None:
     return Gap(chosen, *_mean_and_error(above, corpus.sentences), above.size)
 
 
-def held_against_bayes(result: RunResult) -> dict[str, float | str | None]:
-    """Columns of a run in the table of runs, from `gap_of_run`.
-
-    Returns
-    -------
-    dict
-        ``above_bayes_bits``, ``above_bayes_error_bits``, and ``below_bayes``: what `check_not_below` has to
-        say, "" if it passes. All are None where there is nothing to compare with.
-    """
+def below_bayes(result: RunResult) -> str | None:
+    """Why a run cannot be right; None if nothing speaks against it, or there is nothing to compare with."""
     found = gap_of_run(result)
     if found is None:
-        return dict.fromkeys(("above_bayes_bits", "above_bayes_error_bits", "below_bayes"))
+        return None
     try:
         check_not_below(found)
-        wrong = ""
     except BelowBayesError as error:
-        wrong = str(error)
-    return {
-        "above_bayes_bits": found.mean_bits,
-        "above_bayes_error_bits": found.error_bits,
-        "below_bayes": wrong,
-    }
+        return str(error)
+    return None
 
 
 def _mean_and_error(values: npt.NDArray[np.float64], training_sentences: float) -> tuple[float, float]:

@@ -52,7 +52,7 @@ _LABEL_DIGITS = 8
 
 
 class Experiment(Protocol):
-    """What the module of an experiment has."""
+    """What an experiment has; a module with these names is one."""
 
     Configuration: type
     """Frozen dataclass of all settings; see `skmfast.experiments.configuration.configure`."""
@@ -72,9 +72,17 @@ class Experiment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An experiment by name: its module, and what it is about in one line."""
+    """An experiment that has a name.
 
-    module: str
+    Attributes
+    ----------
+    experiment : str or Experiment
+        The module that is one, by its name, or an object.
+    summary : str
+        What it is about, in one line.
+    """
+
+    experiment: str | Experiment
     summary: str
 
 
@@ -106,11 +114,14 @@ class ExperimentResult:
         Holds results.parquet, fits.parquet, runs.parquet, figure.png, figure.svg and page.html.
     num_runs, num_diverged : int
         Of the grid, runs that others start from among them.
+    warnings : tuple of str
+        Runs that are done and cannot be right: they pay less than the Bayes mixture.
     """
 
     folder: Path
     num_runs: int
     num_diverged: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def table(self) -> pa.Table:
@@ -124,7 +135,7 @@ class ExperimentResult:
 
 
 def find_experiment(name: str) -> Experiment:
-    """The module of an experiment.
+    """The experiment of a name.
 
     Raises
     ------
@@ -133,7 +144,8 @@ def find_experiment(name: str) -> Experiment:
     """
     if name not in EXPERIMENTS:
         raise UnknownNameError(f"{name}: there is no such experiment{suggestion(name, EXPERIMENTS)}")
-    return cast("Experiment", importlib.import_module(EXPERIMENTS[name].module))
+    found = EXPERIMENTS[name].experiment
+    return cast("Experiment", importlib.import_module(found)) if isinstance(found, str) else found
 
 
 def preset_settings(name: str, preset: str) -> Node:
@@ -238,6 +250,8 @@ def run_experiment(
         claim(folder, plain(configuration))
         _write_text(folder / SETTINGS, to_yaml(configuration))
         results = work_through(grid, out, workers=workers, watcher=watcher, stop=stop)
+        if watcher is not None:
+            watcher.phase("fitting and drawing")
         _write_tables(name, experiment, configuration, grid, results, folder)
     return draw_experiment(name, folder)
 
@@ -289,34 +303,37 @@ def _write_text(path: Path, text: str) -> None:
 def _runs_table(results: Iterable[RunResult]) -> pa.Table:
     """A row for each run: those that diverged are marked here, and appear in no other table.
 
-    Those that can be held against the Bayes mixture say how far above it they are, and what is wrong if they
-    are below.
+    The gap is what knowledge costs above the Bayes mixture; where it lies below, ``reason`` says why the run
+    cannot be right, though it is done.
     """
     import pyarrow as pa
 
-    from skmfast.experiments.bayes import held_against_bayes
+    from skmfast.experiments.bayes import below_bayes, gap_of_run
 
-    rows = [
-        {
-            "run": each.digest,
-            "status": each.status,
-            "reason": each.reason,
-            "parameters": each.facts.get("parameters"),
-            "seconds": each.facts.get("seconds"),
-            **held_against_bayes(each),
-            "configuration": canonical(each.configuration),
-        }
-        for each in results
-    ]
+    rows = []
+    for each in results:
+        done = each.status == "done"
+        gap = gap_of_run(each) if done else None
+        rows.append(
+            {
+                "run": each.digest,
+                "status": each.status,
+                "reason": (below_bayes(each) or "") if done else each.reason,
+                "parameters": each.facts.get("parameters"),
+                "seconds": each.facts.get("seconds"),
+                "gap_bits": gap.mean_bits if gap else None,
+                "gap_error_bits": gap.error_bits if gap else None,
+                "configuration": canonical(each.configuration),
+            }
+        )
     schema: dict[str, pa.DataType] = {
         "run": pa.string(),
         "status": pa.string(),
         "reason": pa.string(),
         "parameters": pa.int64(),
         "seconds": pa.float64(),
-        "above_bayes_bits": pa.float64(),
-        "above_bayes_error_bits": pa.float64(),
-        "below_bayes": pa.string(),
+        "gap_bits": pa.float64(),
+        "gap_error_bits": pa.float64(),
         "configuration": pa.string(),
     }
     return pa.Table.from_pylist(rows, schema=pa.schema(schema))
@@ -353,7 +370,12 @@ def draw_experiment(name: str, folder: Path) -> ExperimentResult:
         tables = {"results": table, "fits": fits, "runs": runs}
         write_page(name, EXPERIMENTS[name].summary, _command(name, folder), folder, tables)
     statuses = runs["status"].to_pylist()
-    return ExperimentResult(folder, len(statuses), len(statuses) - statuses.count("done"))
+    warnings = tuple(
+        f"run {row['run']}: {row['reason']}"
+        for row in runs.to_pylist()
+        if row["status"] == "done" and row["reason"]
+    )
+    return ExperimentResult(folder, len(statuses), len(statuses) - statuses.count("done"), warnings)
 
 
 def _command(name: str, folder: Path) -> str:

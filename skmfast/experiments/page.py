@@ -16,13 +16,15 @@ from skmfast.experiments.configuration import plain_to_yaml
 from skmfast.experiments.folders import stored_configuration
 from skmfast.files import whole_file
 from skmfast.report.document import document
-from skmfast.report.html import Column, facts, listing, paragraph
+from skmfast.report.html import Column, Markup, facts, listing, paragraph
 from skmfast.report.numerals import counted, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MOST_ROWS = 40
+_MOST_FITS, _MOST_RESULTS = 200, 12
+# Text of a table's cell that is not broken into lines; longer text gets room to be.
+_SHORT_TEXT = 32
 # A larger drawing is embedded as pixels instead.
 _MOST_SVG_BYTES = 2 << 20
 _DIGITS = 4
@@ -44,8 +46,8 @@ def write_page(name: str, summary: str, command: str, folder: Path, tables: dict
     """
     sections = [
         ("Figure", _figure(folder, name, summary)),
-        ("Fits", table_listing(tables["fits"], "fits.parquet")),
-        ("Results", table_listing(tables["results"], "results.parquet")),
+        ("Fits", table_listing(tables["fits"], "fits.parquet", _MOST_FITS)),
+        ("Results", table_listing(tables["results"], "results.parquet", _MOST_RESULTS)),
         ("Runs", _runs(tables["runs"])),
         ("Configuration", _configuration(folder)),
         ("Run it again", _again(command)),
@@ -96,15 +98,15 @@ def _figure(folder: Path, name: str, summary: str) -> str:
     )
 
 
-def table_listing(table: pa.Table, file: str) -> str:
-    """A table as it stands in Parquet, or its first rows."""
+def table_listing(table: pa.Table, file: str, most: int) -> str:
+    """A table as it stands in Parquet, or its first ``most`` rows."""
     import pyarrow as pa
 
     columns = [
         Column(field.name.replace("_", " "), number=not pa.types.is_string(field.type))
         for field in table.schema
     ]
-    rows = [[_cell(value) for value in row.values()] for row in table.slice(0, _MOST_ROWS).to_pylist()]
+    rows = [[_wrapped(_cell(value)) for value in row.values()] for row in table.slice(0, most).to_pylist()]
     rest = table.num_rows - len(rows)
     note = (
         f"The first {counted(len(rows), 'row')} of {whole(table.num_rows)}; all are in {file}."
@@ -133,27 +135,41 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _wrapped(text: str) -> str | Markup:
+    """A cell that a narrow screen does not break into single words: its table is moved sideways instead."""
+    if len(text) <= _SHORT_TEXT:
+        return text.replace(" ", "\u00a0")
+    return Markup(f'<span class="long">{escape(text)}</span>')
+
+
 def _runs(runs: pa.Table) -> str:
     columns = [
         Column("run"),
         Column("status"),
         Column("parameters", number=True),
         Column("seconds", number=True),
-        Column("above_bayes_bits", number=True),
-        Column("above_bayes_error_bits", number=True),
+        Column("gap to Bayes, bits", number=True),
     ]
     rows = runs.to_pylist()
-    cells = [[_cell(row[each.heading]) for each in columns] for row in rows]
+    cells = [
+        [*(_cell(row[name]) for name in ("run", "status", "parameters", "seconds")), _gap(row)]
+        for row in rows
+    ]
     diverged = [place for place, row in enumerate(rows) if row["status"] == "diverged"]
     shown = listing(columns, cells, table="runs.parquet", marked=diverged)
-    for place in diverged:
-        shown += paragraph(f"{rows[place]['run']} diverged: {rows[place]['reason']}.", "note")
     for row in rows:
-        if row["below_bayes"]:
-            shown += paragraph(f"{row['run']} lies below the Bayes code: {row['below_bayes']}.", "note")
+        if row["reason"]:
+            shown += paragraph(f"{row['run']}, {row['status']}: {row['reason']}.", "note")
     if diverged:
         shown += paragraph("Runs that diverged are kept, and left out of results and fits.", "note")
     return shown
+
+
+def _gap(row: dict[str, Any]) -> str:
+    """Knowledge bits a sentence above the Bayes mixture, with their standard error."""
+    if row.get("gap_bits") is None:
+        return ""
+    return f"{row['gap_bits']:.3f} ± {row['gap_error_bits']:.3f}".replace("-", "\u2212")
 
 
 def _configuration(folder: Path) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from skmfast.experiments.batches import IGNORED, Batch, Batches
+from skmfast.experiments.batches import BEGIN, IGNORED, Batch, Batches
 from skmfast.experiments.checkpoints import Checkpoint, copy_weights
 from skmfast.experiments.errors import DivergedError, Interrupted, OutOfMemoryError
 from skmfast.operators import linear_cross_entropy
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 DIVERGED_AT = 3.0  # times the bits of a uniform guess
 
+_ROWS = 8  # sentences of a batch are rounded up to a multiple
 _SCHEDULES = ("cosine", "linear", "constant")
 _PRECISIONS = ("float32", "bfloat16")
 _CURVE = {
@@ -219,7 +220,7 @@ def train(
             f" and batch_sentences={configuration.batch_sentences}"
         )
     with _memory(configuration, model):
-        run = _Run(model, batches, configuration, Path(folder) if folder is not None else None)
+        run = TrainingRun(model, batches, configuration, Path(folder) if folder is not None else None)
         if run.step == 0:
             run.evaluate(evaluate)
         while run.step < configuration.steps:
@@ -234,8 +235,8 @@ def train(
     return run.result()
 
 
-class _Run:
-    """State of a training run: how many steps are done, weights, moments, curve."""
+class TrainingRun:
+    """State of a training run, which `train` takes from step to step: weights, moments, curve."""
 
     def __init__(
         self, model: Transformer, batches: Batches, configuration: TrainingConfiguration, folder: Path | None
@@ -252,7 +253,8 @@ class _Run:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 self._restore(Checkpoint.read(self.path, self._owner()))
-        self.layers = torch.compile(model.layers, dynamic=True) if configuration.compile else model.layers
+        if configuration.compile:
+            model.layers.compile(dynamic=True)
         model.train()
 
     def advance(self) -> float:
@@ -297,7 +299,7 @@ class _Run:
 
     def _loss(self, batch: Batch) -> Tensor:
         """Nats of all targets of a batch."""
-        inputs, targets, real = _on_device(batch, self.configuration.device)
+        inputs, targets, real = _on_device(batch, self.configuration)
         with _products_in(self.configuration):
             hidden = self.model(inputs)
             flat = hidden.reshape(-1, hidden.shape[-1]).index_select(0, real)
@@ -372,13 +374,17 @@ class _OnDevice(NamedTuple):
     real: Tensor
 
 
-def _on_device(batch: Batch, device: str) -> _OnDevice:
+def _on_device(batch: Batch, configuration: TrainingConfiguration) -> _OnDevice:
     """Inputs (B, T), the targets that count (n,), and their places (n,) among all B T."""
-    flat = batch.targets.reshape(-1)
+    flat, inputs = batch.targets.reshape(-1), batch.inputs
     real = np.flatnonzero(flat != IGNORED)
-    tensors = [torch.from_numpy(array) for array in (batch.inputs, flat[real], real)]
-    if torch.device(device).type == "cuda":
-        tensors = [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
+    if configuration.precision == "bfloat16" or configuration.compile:
+        # Products in bfloat16 are compiled for each shape anew, which takes longer than they do: batches that
+        # differ by a sentence shall not differ in shape.
+        inputs = np.pad(inputs, ((0, -len(inputs) % _ROWS), (0, 0)), constant_values=BEGIN)
+    tensors = [torch.from_numpy(array) for array in (inputs, flat[real], real)]
+    if torch.device(configuration.device).type == "cuda":
+        tensors = [tensor.pin_memory().to(configuration.device, non_blocking=True) for tensor in tensors]
     return _OnDevice(*tensors)
 
 

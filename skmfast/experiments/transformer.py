@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _ACTIVATIONS = ("swiglu", "gelu")
+_SHORT = 64  # tokens
 
 
 @dataclass(frozen=True)
@@ -199,10 +200,9 @@ class Block(nn.Module):
         """Causal attention; padding is on the right, where no token that counts sees it."""
         batch, length, width = x.shape
         made = self.queries_keys_values(x).view(batch, length, 3, self.heads, width // self.heads)
-        query, key = rotate(made[:, :, :2], cosine, sine).unbind(2)
-        found = F.scaled_dot_product_attention(
-            query.transpose(1, 2), key.transpose(1, 2), made[:, :, 2].transpose(1, 2), is_causal=True
-        )
+        made = made.permute(2, 0, 3, 1, 4)  # 3, batch, heads, length, width of a head
+        query, key = rotate(made[:2], cosine, sine).unbind(0)
+        found = causal_attention(query, key, made[2])
         projected: Tensor = self.attended(found.transpose(1, 2).reshape(batch, length, width))
         return projected
 
@@ -217,15 +217,32 @@ class Block(nn.Module):
         return lowered
 
 
+def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of (B, heads, T, head_width), each place to itself and those before it.
+
+    Short rows on the CPU, which sentences are, go through plain products: torch's fused kernels are made for
+    long ones, and their backward pass in bfloat16 takes ten times as long there.
+    """
+    length = query.shape[2]
+    if query.device.type != "cpu" or length > _SHORT:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    future = torch.full((length, length), -math.inf, dtype=query.dtype).triu(1)
+    rows = (query.shape[0] * query.shape[1], length, query.shape[3])
+    scores = torch.baddbmm(
+        future, query.reshape(rows), key.reshape(rows).transpose(1, 2), alpha=query.shape[3] ** -0.5
+    )
+    return torch.bmm(torch.softmax(scores, dim=-1), value.reshape(rows)).view(query.shape)
+
+
 def rotary_angles(context: int, head_width: int, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (context, 1, 1, head_width / 2) of position times base^(-2 i / head_width)."""
+    """Cosines and sines (context, head_width / 2) of position times base^(-2 i / head_width)."""
     frequency = base ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     angle = torch.arange(context, dtype=torch.float64)[:, None] * frequency
-    return angle.cos().float()[:, None, None], angle.sin().float()[:, None, None]
+    return angle.cos().float(), angle.sin().float()
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + half]) of (..., T, k, heads, head_width) by their positions' angles."""
+    """Turn the pairs (x[i], x[i + half]) of (..., T, head_width) by their positions' angles."""
     first, second = x.chunk(2, dim=-1)
     cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

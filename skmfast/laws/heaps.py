@@ -69,11 +69,16 @@ def log_spaced(largest: int, per_decade: int = 20, smallest: int = 1) -> Integer
     return np.unique(np.rint(np.geomspace(smallest, largest, number)).astype(np.int64))
 
 
+def _are_dense(labels: npt.NDArray[np.generic]) -> bool:
+    """Whether an array over all labels up to the largest one is small beside the stream."""
+    return bool(labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() <= 8 * len(labels) + 1024)
+
+
 def _first_places(labels: npt.NDArray[np.generic]) -> Integers:
     """Places, from 0, where an element appears for the first time, ascending."""
     if not len(labels):
         return np.empty(0, np.int64)
-    if labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() <= 8 * len(labels) + 1024:
+    if _are_dense(labels):
         # Written from the end, the first appearance is the last to be written.
         first = np.full(int(labels.max()) + 1, -1, np.int64)
         first[labels[::-1].astype(np.intp)] = np.arange(len(labels) - 1, -1, -1)
@@ -246,8 +251,9 @@ def _jackknife_error(labels: npt.NDArray[np.generic]) -> float:
     """Standard error of N_1/K from leaving out one block of the stream after the other."""
     if len(labels) < 2 * _BLOCKS:
         raise ValueError(f"too little data for an interval: {len(labels)} tokens, not at least {2 * _BLOCKS}")
-    _, numbers = np.unique(labels, return_inverse=True)
+    numbers = labels if _are_dense(labels) else np.unique(labels, return_inverse=True)[1]
     counts = np.bincount(numbers)
+    different = np.count_nonzero(counts)
     edges = np.linspace(0, len(labels), _BLOCKS + 1).astype(np.intp)
     ratios = []
     for start, end in itertools.pairwise(edges):
@@ -255,5 +261,5 @@ def _jackknife_error(labels: npt.NDArray[np.generic]) -> float:
         inside, taken = np.unique(numbers[start:end], return_counts=True)
         before, after = counts[inside], counts[inside] - taken
         once = (counts == 1).sum() - (before == 1).sum() + (after == 1).sum()
-        ratios.append(once / (len(counts) - (after == 0).sum()))
+        ratios.append(once / (different - (after == 0).sum()))
     return float(np.sqrt((_BLOCKS - 1) * np.var(ratios)))

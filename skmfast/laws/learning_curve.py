@@ -8,7 +8,8 @@ entropy rate and 1 - a Hilberg's exponent (Hilberg 1990; Takahira, Tanaka-Ishii 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from skmfast.laws.power_law import PowerLaw, fit
 from skmfast.laws.spectrum import Estimate
+from skmfast.settings import resolve_threads
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -249,19 +251,14 @@ def fit_learning_curve(
         raise ValueError(f"per_octave: {per_octave} is less than 1")
     blocks, size = _blocks(documents, block_bytes)
     counts = _block_counts(len(blocks), per_octave)
-    generator = np.random.default_rng(seed)
-    repeats = _REPEATS if order == "shuffled" else 1
-    # [order, size]: bytes and bits of each prefix; nan where an order was not followed so far.
-    seen = np.full((repeats, len(counts)), np.nan)
-    length = np.full((repeats, len(counts)), np.nan)
-    for repeat in range(repeats):
-        sequence = _shuffled(blocks, generator) if order == "shuffled" else blocks
-        for place, count in enumerate(counts):
-            if repeat > 0 and count > _REPEATED_SHARE * len(blocks):
-                break
-            prefix = sequence[:count]
-            seen[repeat, place] = sum(end - begin for _, begin, end in prefix)
-            length[repeat, place] = measure(documents, prefix)
+    with ThreadPoolExecutor(1) as beside:
+        # Counting words keeps one thread busy, and no other waiting.
+        early = vocabulary and resolve_threads(threads) > 1
+        fitted = beside.submit(_vocabulary, documents, level) if early else None
+        seen, length = _measured(
+            lambda prefix: measure(documents, prefix), blocks, counts, order == "shuffled", seed
+        )
+    words = fitted.result() if fitted else _vocabulary(documents, level) if vocabulary else {}
     begin, end = np.nanmean(seen, axis=0)[:-1], np.nanmean(seen, axis=0)[1:]
     followed = np.isfinite(seen[:, 1:])
     # Differences within an order, then their mean, so that both ends of a block are of the same orders.
@@ -277,7 +274,7 @@ def fit_learning_curve(
         law=law,
         forecast=_forecast(begin, end, bits, law is not None),
         reason=reason,
-        vocabulary=_vocabulary(documents, level) if vocabulary else {},
+        vocabulary=words,
         metadata={
             "code": chosen.name,
             "parameters": dict(chosen.parameters),
@@ -288,6 +285,25 @@ def fit_learning_curve(
             "documents": len(documents),
         },
     )
+
+
+def _measured(
+    measure: Callable[[Blocks], float], blocks: Blocks, counts: list[int], shuffled: bool, seed: int
+) -> tuple[Floats, Floats]:
+    """Bytes and bits of each prefix, both (order, size); nan where an order was not followed so far."""
+    generator = np.random.default_rng(seed)
+    repeats = _REPEATS if shuffled else 1
+    seen = np.full((repeats, len(counts)), np.nan)
+    length = np.full((repeats, len(counts)), np.nan)
+    for repeat in range(repeats):
+        sequence = _shuffled(blocks, generator) if shuffled else blocks
+        for place, count in enumerate(counts):
+            if repeat > 0 and count > _REPEATED_SHARE * len(blocks):
+                break
+            prefix = sequence[:count]
+            seen[repeat, place] = sum(end - begin for _, begin, end in prefix)
+            length[repeat, place] = measure(prefix)
+    return seen, length
 
 
 def _measure_of(code: Code, threads: int | None, memory: int | None) -> Any:

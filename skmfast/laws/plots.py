@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,22 +47,37 @@ def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") ->
     ValueError
         If the suffix is no image format.
     """
+    draw_by(_DRAWERS, content, target, name)
+
+
+def draw_by(
+    drawers: Mapping[str, Callable[[Table], Figure]],
+    content: bytes,
+    target: str | os.PathLike[str],
+    name: str,
+) -> None:
+    """Draw the figure of a table with the drawer that its law has among ``drawers``; the rest as for `draw`.
+
+    The image is written whole or not at all.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     from skmfast.errors import CorpusError
+    from skmfast.files import whole_file
 
     table = Table.from_bytes(content, name)
-    drawer = _DRAWERS.get(table.metadata["law"])
+    drawer = drawers.get(table.metadata["law"])
     if drawer is None:
         raise CorpusError(f"{name}: there is no figure of {table.metadata['law']!r}")
     figure = drawer(table)
-    digest = hashlib.sha256(content).hexdigest()
-    png = Path(target).suffix.lower() == ".png"
+    suffix = Path(target).suffix.lower().removeprefix(".")
+    digest = {DIGEST: hashlib.sha256(content).hexdigest()} if suffix == "png" else None
     try:
-        figure.savefig(target, dpi=_DPI, facecolor="white", metadata={DIGEST: digest} if png else None)
+        with whole_file(target) as file:
+            figure.savefig(file, format=suffix, dpi=_DPI, facecolor="white", metadata=digest)
     finally:
         plt.close(figure)
 

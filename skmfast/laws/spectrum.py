@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _MAX_NGRAM = 8
+_SMALL = (1 << 32) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +186,26 @@ def labels_of(tokens: npt.ArrayLike) -> npt.NDArray[np.int64]:
     >>> labels_of([7, 3, 7]).tolist()
     [0, 1, 0]
     """
-    _, first, inverse = np.unique(np.asarray(tokens).ravel(), return_index=True, return_inverse=True)
+    array = np.asarray(tokens).ravel()
+    is_small = array.dtype.kind in "iu" and 0 < len(array) <= _SMALL
+    if is_small and array.min() >= 0 and array.max() <= _SMALL:
+        return _labels_of_small(array.astype(np.uint64))
+    _, first, inverse = np.unique(array, return_index=True, return_inverse=True)
     order = np.empty(len(first), np.int64)
     order[np.argsort(first)] = np.arange(len(first))
     return order[inverse.ravel()]
+
+
+def _labels_of_small(tokens: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Of tokens and places below 2^32: sorted together as one word, faster than by `np.unique`."""
+    words = (tokens << np.uint64(32)) | np.arange(len(tokens), dtype=np.uint64)
+    words.sort()
+    places = (words & np.uint64(_SMALL)).astype(np.int64)
+    words >>= np.uint64(32)
+    is_new = np.append(True, words[1:] != words[:-1])
+    first = places[is_new]
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    labels = np.empty(len(tokens), np.int64)
+    labels[places] = number[np.cumsum(is_new) - 1]
+    return labels

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skmfast.laws.plots import ACCENT, DIGEST, INK, MUTED, SERIES, _dress, _legend
-from skmfast.laws.tables import Table
+from skmfast.laws.plots import ACCENT, INK, MUTED, SERIES, _dress, _legend, draw_by
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DPI = 170
+    from skmfast.laws.tables import Table
 
 
 def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") -> None:
@@ -34,26 +31,8 @@ def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") ->
     CorpusError
         If the content is no table of a structure function.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    from skmfast.errors import CorpusError
-    from skmfast.files import whole_file
-
-    table = Table.from_bytes(content, name)
-    drawer = {"structure": structure_figure, "structure-tokens": tokens_figure}.get(table.metadata["law"])
-    if drawer is None:
-        raise CorpusError(f"{name}: a table of {table.metadata['law']!r}, not of a structure function")
-    figure = drawer(table)
-    suffix = Path(target).suffix.lower().removeprefix(".")
-    digest = {DIGEST: hashlib.sha256(content).hexdigest()} if suffix == "png" else None
-    try:
-        with whole_file(target) as file:
-            figure.savefig(file, format=suffix, dpi=_DPI, facecolor="white", metadata=digest)
-    finally:
-        plt.close(figure)
+    drawers = {"structure": structure_figure, "structure-tokens": tokens_figure}
+    draw_by(drawers, content, target, name)
 
 
 def structure_figure(table: Table) -> Figure:

@@ -12,9 +12,11 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("matplotlib")
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import small_experiment
 
+from skmfast.experiments.bayes import below_bayes
 from skmfast.experiments.errors import (
     ConfigurationError,
     EmptyGridError,
@@ -33,7 +35,9 @@ from skmfast.experiments.experiment import (
     read_configuration,
     run_experiment,
 )
+from skmfast.experiments.folders import write_table
 from skmfast.experiments.grid_work import in_order
+from skmfast.experiments.runs import run
 from skmfast.experiments.watching import Watcher, Watchers
 
 sys.path.append(str(Path(__file__).parents[1] / "report"))
@@ -87,6 +91,25 @@ def test_diverged_runs_are_marked_and_left_out(finished):
     page = (finished.folder / "page.html").read_text()
     assert runs["run"][1].as_py() in page
     assert "left out of results and fits" in page
+
+
+def test_gap_to_the_mixture_is_told_and_checked(finished, tmp_path):
+    runs = pq.read_table(finished.folder / "runs.parquet")
+    assert runs["gap_bits"][0].as_py() > runs["gap_error_bits"][0].as_py() > 0
+    assert runs["gap_bits"][1].as_py() is None
+    assert finished.warnings == ()
+    result = run(in_order(grid_of("small", CONFIGURATION))[0], tmp_path)
+    assert below_bayes(result) is None
+    # A network that has read the test knows what nobody can know.
+    table = result.sentences
+    place = table.column_names.index("network_knowledge_bits")
+    write_table(
+        result.folder / "sentences.parquet",
+        table.set_column(place, "network_knowledge_bits", pc.subtract(table["bayes_knowledge_bits"], 3.0)),
+    )
+    told = run_experiment("small", replace(CONFIGURATION, learning_rates=(1e-3,), tunes=False), tmp_path)
+    assert "standard errors below the Bayes mixture" in told.warnings[0]
+    assert result.digest in told.warnings[0]
 
 
 def test_every_run_diverged(tmp_path, wild):

@@ -241,10 +241,24 @@ def test_damaged_checkpoint(tmp_path):
         run(FIRST, tmp_path)
 
 
-def test_processes_share_a_grid(undisturbed, tmp_path):
-    """Two processes do each run once, and what starts from another run after it; a third finds all done."""
+class Patient(Count):
+    """Does nothing before somebody else has finished a run."""
+
+    def __init__(self, root):
+        super().__init__()
+        self.root = root
+
+    def begins(self, configuration):
+        super().begins(configuration)
+        end = time.monotonic() + 120
+        while not list(self.root.glob("*/status.json")) and time.monotonic() < end:
+            time.sleep(0.02)
+
+
+def test_processes_share_a_grid(tmp_path):
+    """Two processes do each run once, and what starts from another run after it."""
     grid = [*GRID, replace(FIRST, repeat=1)]
-    count = Count()
+    count = Patient(tmp_path)
     results = work_through(grid, tmp_path, workers=2, watcher=count)
     assert list(results) == in_order(grid)
     assert 1 <= count.begun < len(grid)

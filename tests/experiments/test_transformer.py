@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="experiments need the extra skmfast[experiments]")
 
-from skmfast.experiments.transformer import ModelConfiguration, Transformer  # noqa: E402
+from skmfast.experiments.transformer import ModelConfiguration, Transformer, causal_attention  # noqa: E402
 
 SMALL = {"vocabulary": 11, "width": 16, "layers": 2, "heads": 2, "context": 12}
 
@@ -83,6 +83,23 @@ def test_hidden_states_are_those_of_the_twin(activation, tied):
     found = model(tokens).detach().numpy()
     for row, hidden in zip(tokens.tolist(), found, strict=True):
         assert np.allclose(hidden, twin(model, row), atol=2e-5)
+
+
+def test_short_and_long_rows_go_different_ways_to_the_same_place():
+    generator = torch.Generator().manual_seed(6)
+    for length in (1, 5, 64):
+        states = [torch.randn(3, 2, length, 8, generator=generator).requires_grad_() for _ in range(3)]
+        found = causal_attention(*states)
+        expected = torch.nn.functional.scaled_dot_product_attention(*states, is_causal=True)
+        assert torch.allclose(found, expected, atol=1e-5)
+        upstream = torch.randn(found.shape, generator=generator)
+        for one, two in zip(
+            *(torch.autograd.grad(of, states, upstream) for of in (found, expected)), strict=True
+        ):
+            assert torch.allclose(one, two, atol=1e-5)
+    model = model_of(context=100)
+    tokens = torch.randint(0, 11, (1, 100), generator=generator)
+    assert torch.allclose(model(tokens)[:, :30], model(tokens[:, :30]), atol=1e-5)
 
 
 def test_later_tokens_change_nothing_before_them():

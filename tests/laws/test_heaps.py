@@ -26,8 +26,11 @@ def test_spectrum_counts_counts(tokens):
         assert spectrum.counts().tolist() == sorted((tokens.count(t) for t in set(tokens)), reverse=True)
 
 
-@given(st.lists(st.integers(-5, 5), min_size=1, max_size=40))
-def test_labels_are_numbered_in_order_of_appearance(tokens):
+@pytest.mark.parametrize("values", [(-5, 5), (0, 5), (2**32 - 3, 2**32 - 1), (2**32 - 3, 2**32 + 3)])
+@settings(max_examples=40)
+@given(data=st.data())
+def test_labels_are_numbered_in_order_of_appearance(values, data):
+    tokens = data.draw(st.lists(st.integers(*values), min_size=1, max_size=40))
     numbers: dict = {}
     expected = [numbers.setdefault(token, len(numbers)) for token in tokens]
     assert labels_of(tokens).tolist() == expected

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import bisect
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from structure_twin import Twin
 
 from skmfast.codes.tree_hull import tree_hull
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 
 def hull_points(hull):
@@ -125,108 +129,34 @@ def test_arguments_are_checked(arguments, error, message):
 # ---- sources that are trees -------------------------------------------------------------------------------
 
 
-class TreeSource:
-    """A context tree of depth 3 with a distribution in each leaf: symbol 1 + k with probability p[k].
-
-    A context with fewer than 3 symbols is split with probability 0.7; trees without a leaf at depth 3 are
-    drawn again. Leaves' distributions are Dirichlet(alpha, ..., alpha).
-    """
-
-    def __init__(self, rng, letters, alpha):
-        self.letters = letters
-        while True:
-            self.leaves = list(self._grow(rng, ()))
-            if max(map(len, self.leaves)) == 3:
-                break
-        self.p = rng.dirichlet([alpha] * letters, len(self.leaves))
-        self.leaf_of = {
-            before: next(i for i, leaf in enumerate(self.leaves) if before[: len(leaf)] == leaf)
-            for before in np.ndindex(letters, letters, letters)
-        }
-
-    def _grow(self, rng, context):
-        if len(context) == 3 or rng.random() >= 0.7:
-            yield context
-        else:
-            for letter in range(self.letters):
-                yield from self._grow(rng, (*context, letter))
-
-    def contexts(self):
-        """Those that are split."""
-        return {leaf[:depth] for leaf in self.leaves for depth in range(len(leaf))}
-
-    def sample(self, rng, n):
-        cumulative = np.cumsum(self.p, axis=1)[:, :-1].tolist()
-        thresholds = {before: cumulative[leaf] for before, leaf in self.leaf_of.items()}
-        before, text = (0, 0, 0), bytearray()
-        for u in rng.random(n).tolist():
-            letter = bisect.bisect_right(thresholds[before], u)
-            text.append(1 + letter)
-            before = (letter, before[0], before[1])
-        return bytes(text)
-
-    def least_worth(self, n):
-        """Of all split contexts the least quotient of what the tree below saves to what it costs.
-
-        Expected bits of n symbols, and half a logarithm for each parameter.
-        """
-        weights = self._leaf_weights()
-        worth = np.inf
-        for context in self.contexts():
-            below = [i for i, leaf in enumerate(self.leaves) if leaf[: len(context)] == context]
-            share = weights[below]
-            if share.sum() == 0:
-                return 0.0
-            mixed = share @ self.p[below] / share.sum()
-            saved = n * (share.sum() * entropy(mixed) - sum(share * [entropy(self.p[i]) for i in below]))
-            worth = min(worth, saved / ((len(below) - 1) * (self.letters - 1) / 2 * np.log2(n)))
-        return worth
-
-    def _leaf_weights(self):
-        befores = list(self.leaf_of)
-        place = {before: k for k, before in enumerate(befores)}
-        step = np.zeros((len(befores), len(befores)))
-        for before, leaf in self.leaf_of.items():
-            for letter in range(self.letters):
-                step[place[before], place[(letter, *before[:2])]] += self.p[leaf][letter]
-        weights = np.full(len(befores), 1 / len(befores))
-        for _ in range(3000):
-            weights = weights @ step
-        return np.bincount(list(self.leaf_of.values()), weights, len(self.leaves))
+@pytest.fixture(scope="module")
+def trees():
+    """Names of bench/recover_trees.py, which draws the 100 sources of the record."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCH))
+        yield SimpleNamespace(**runpy.run_path(str(BENCH / "recover_trees.py")))
 
 
-def entropy(p):
-    p = p[p > 0]
-    return -(p * np.log2(p)).sum()
+@pytest.mark.parametrize("letters", [2, 3, 4])
+def test_trees_whose_splits_can_be_told_are_recovered(trees, letters):
+    """The family of the record, with fewer draws: each is found, with no split too many."""
+    tally = trees.recover(letters, 100_000, 8, seed=2, identifiable=True)
+    assert tally["two_part_right"] == 8
+    assert tally["two_part_missing"] == tally["two_part_extra"] == 0
 
 
-def recovered(letters, alpha, n, draws, seed, worth=4.0):
-    """Of ``draws`` sources whose every split is worth something: how often the MDL tree is the true one.
-
-    Also how often it has a split that the true tree has not.
-    """
-    rng = np.random.default_rng([seed, letters])
-    right = extra = made = 0
-    while made < draws:
-        source = TreeSource(rng, letters, alpha)
-        if source.least_worth(n) < worth:
-            continue
-        made += 1
-        hull = tree_hull([source.sample(rng, n)], least_slope=1.0)
-        found = {
-            tuple((hull.text[end - depth : end][::-1].astype(int) - 1).tolist())
-            for end, first, last in hull.splits_of(hull.minimum)[
-                ["position", "first_depth", "depth"]
-            ].tolist()
-            for depth in range(first, last + 1)
-        }
-        right += found == source.contexts()
-        extra += not found <= source.contexts()
-    return right, extra
+def test_trees_of_any_draw_lack_splits_that_do_not_pay(trees):
+    """Where the tree is not found, splits are missing; BIC misses most of them, too."""
+    tally = trees.recover(2, 100_000, 24, seed=2, identifiable=False)
+    assert tally["two_part_extra"] == 0
+    assert tally["two_part_missing"] >= tally["bic_missing"] > 0
 
 
-@pytest.mark.parametrize(("letters", "alpha"), [(2, 0.5), (3, 1.0), (4, 0.5)])
-def test_tree_sources_are_recovered(letters, alpha):
-    right, extra = recovered(letters, alpha, 100_000, 8, seed=1)
-    assert right >= 7
-    assert extra == 0
+def test_bic_tree_of_a_text_by_hand(trees):
+    """A letter that is drawn by the letter two before it needs the contexts of length one split."""
+    rng = np.random.default_rng(4)
+    letters = [0, 1]
+    for u in rng.random(3000):
+        letters.append(int(u < (0.9 if letters[-2] else 0.2)))
+    text = bytes(1 + letter for letter in letters)
+    assert trees.bic_contexts(text, 2) == trees.two_part_contexts(text) == {(), (0,), (1,)}

@@ -59,7 +59,7 @@ class Restaurant {
 
   // Epochs: who sits already, and the line it is drawn from.
   std::uint64_t epoch_length() const noexcept;
-  void begin_epoch();
+  void begin_epoch(std::size_t members);
   void lay_out(const TeamMember& member) noexcept;
   void divide_places();
   double growth(double exponent) const noexcept;
@@ -74,7 +74,7 @@ class Restaurant {
   // A call.
   template <class Body>
   void attempt(Body&& body) noexcept;
-  void plan(std::uint64_t longest);
+  void plan(std::uint64_t longest, std::size_t members);
   void seat_all(const TeamMember& member, std::uint64_t longest) noexcept;
 
   double discount_, concentration_;
@@ -93,9 +93,9 @@ class Restaurant {
   std::span<std::uint32_t> labels_;
   std::uint64_t first_ = 0;
   // Tables are added up and laid out in parts that whoever has time takes in turn.
-  std::size_t parts_ = 0;
+  std::size_t parts_ = 0, table_grain_ = 0;
   // The present step, within an epoch: which customers, in chunks that whoever has time takes in turn.
-  std::uint64_t step_begin_ = 0, step_end_ = 0;
+  std::uint64_t step_begin_ = 0, step_end_ = 0, chunk_ = 0;
   bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
   alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0, next_sum_ = 0, next_fill_ = 0;
