@@ -14,7 +14,7 @@ from skmfast.sources.hyperparameters import integrated_partition_bits, next_draw
 SOURCES = {
     "pitman-yor": (small_example(PitmanYor(0.3, 2.0)), "known"),
     "kinds and statements": (small_example(PitmanYor(0.5, 1.0), kinds=3, statements=2), "known"),
-    "all statements": (small_example(PitmanYor(0.0, 4.0), statements=3), "known"),
+    "all statements": (small_example(PitmanYor(0.0, 12.0), statements=3), "known"),
     "uniform": (small_example(Uniform(36)), "known"),
     "integrated": (small_example(PitmanYor(0.5, 1.0)), "integrated"),
     "zipf": (small_example(Zipf(1.5, 36)), "known"),
@@ -26,7 +26,7 @@ SOURCES = {
 @pytest.fixture(scope="module", params=SOURCES)
 def case(request):
     source, hyperparameters = SOURCES[request.param]
-    training, test = split(sample(source, 90, seed=7), 50)
+    training, test = split(sample(source, 70, seed=7), 50)
     return BayesMixture(source, hyperparameters), training, test
 
 
@@ -65,7 +65,7 @@ def test_together_they_are_the_full_length(case):
     together = code.given(training).together(test)
     both = code.lengths_from(code.count(training) + code.count(test))
     assert together.bits == pytest.approx(both.bits - code.lengths_from(code.count(training)).bits, abs=1e-9)
-    whole = sample(code.source_of(training), 90, seed=7)
+    whole = sample(code.source_of(training), 70, seed=7)
     sequential = code.of_corpus(whole, per_sentence=True).per_sentence
     assert together.bits == pytest.approx(sequential.total[50:].sum(), rel=1e-9)
 

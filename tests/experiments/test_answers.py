@@ -54,7 +54,7 @@ def test_questions_in_another_form(training):
 
 @pytest.mark.parametrize("source", ["people", "biographies"])
 def test_answers_are_those_of_each_sentence_alone(source):
-    corpus = CorpusConfiguration(source=source, sentences=40, seed=1).corpus()
+    corpus = CorpusConfiguration(source=source, sentences=20, seed=1).corpus()
     model = Recurrent(int(corpus.tokens.max()) + 1)
     model.head.data *= 10  # sure of much
     found = answers(model, corpus, batch_sentences=7)
@@ -110,7 +110,7 @@ def test_what_follows_is_known():
 def test_rates_of_fresh_sentences():
     """The exact mass, and Good-Turing's estimate of it, are what fresh sentences show."""
     exact, estimated, shown = [], [], []
-    for seed in range(30):
+    for seed in range(20):
         training, test = training_and_test(dataclasses.replace(SMALL, seed=seed), 900)
         rates = predicted_rates(training)
         exact.append(rates["unseen mass"][0])
@@ -119,7 +119,7 @@ def test_rates_of_fresh_sentences():
         lower, upper = (rates[f"Kalai et al., {end}"][0] for end in ("lower", "upper"))
         assert lower <= exact[-1] <= upper
     differences = np.array(shown) - exact
-    assert abs(differences.mean()) < 3 * differences.std() / np.sqrt(30)
+    assert abs(differences.mean()) < 3 * differences.std() / np.sqrt(20)
     covered = [low <= value <= high for value, (_, low, high) in zip(exact, estimated, strict=True)]
     assert np.mean(covered) > 0.8
     assert np.std(exact) > 0.005

@@ -92,7 +92,7 @@ def test_the_mixture_itself_passes(corpora):
 def test_errors_of_gaps_over_many_corpora(part):
     """Gaps of another learner: above 0 in the mean, and as far apart as their errors say."""
     errors, means = [], []
-    for seed in range(80):
+    for seed in range(50):
         training, test = training_and_test(dataclasses.replace(SMALL, sentences=300, seed=seed), 300)
         bits = predictive_bits(training, test)
         if part == "name":  # another discount and concentration
@@ -105,8 +105,8 @@ def test_errors_of_gaps_over_many_corpora(part):
         found = gap(as_evaluation(test, other), bits, part)
         means.append(found.mean_bits)
         errors.append(found.error_bits)
-    assert np.mean(means) > 3 * np.std(means) / np.sqrt(80)
-    assert np.std(means) == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.25)
+    assert np.mean(means) > 3 * np.std(means) / np.sqrt(50)
+    assert np.std(means) == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.3)
 
 
 def test_oracle_is_below_the_mixture(corpora):
@@ -129,7 +129,7 @@ def test_oracle_is_below_the_mixture(corpora):
     ],
 )
 def test_for_what_the_mixture_is_a_bound(options, bounds):
-    corpus = CorpusConfiguration(sentences=200, seed=1, elements=500, **options).corpus()
+    corpus = CorpusConfiguration(sentences=60, seed=1, elements=500, **options).corpus()
     parts = ("knowledge", "syntax", "name", "value", "total")
     assert {part for part in parts if is_bound(corpus, part)} == bounds
 
