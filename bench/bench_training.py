@@ -172,7 +172,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    corpus = skmfast.sources.Biographies().sample(20_000, seed=1)
+    corpus = skmfast.sources.Biographies().sample(10_000, seed=1)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tokens.bin"
         corpus.to_bin(file)

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skmfast.experiments.elementwise import gate, rms_norm, rotate
+
 _ACTIVATIONS = ("swiglu", "gelu")
 _SHORT = 64  # tokens
 
@@ -155,7 +157,7 @@ class Layers(nn.Module):
     def __init__(self, configuration: ModelConfiguration) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(configuration) for _ in range(configuration.layers))
-        self.norm = nn.RMSNorm(configuration.width)
+        self.norm = Norm(configuration.width)
         self.dropout = nn.Dropout(configuration.dropout)
         cosine, sine = rotary_angles(configuration.context, configuration.width // configuration.heads)
         self.register_buffer("cosine", cosine, persistent=False)
@@ -181,11 +183,11 @@ class Block(nn.Module):
         super().__init__()
         width, hidden = configuration.width, configuration.feed_forward_width
         self.heads = configuration.heads
-        self.attention_norm = nn.RMSNorm(width)
+        self.attention_norm = Norm(width)
         self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
         self.attended = nn.Linear(width, width, bias=False)
         self.gated = configuration.activation == "swiglu"
-        self.feed_forward_norm = nn.RMSNorm(width)
+        self.feed_forward_norm = Norm(width)
         self.up = nn.Linear(width, 2 * hidden if self.gated else hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
         self.dropout = nn.Dropout(configuration.dropout)
@@ -210,11 +212,22 @@ class Block(nn.Module):
         """SwiGLU or GELU."""
         raised: Tensor = self.up(x)
         if self.gated:
-            gate, value = raised.chunk(2, dim=-1)
-            lowered: Tensor = self.down(F.silu(gate) * value)
+            lowered: Tensor = self.down(gate(raised))
         else:
             lowered = self.down(F.gelu(raised))
         return lowered
+
+
+class Norm(nn.Module):
+    """RMS norm with a weight."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """States (..., width) of mean square 1, times the weight."""
+        return rms_norm(x, self.weight, torch.finfo(torch.float32).eps)
 
 
 def causal_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -239,10 +252,3 @@ def rotary_angles(context: int, head_width: int, base: float = 10_000.0) -> tupl
     frequency = base ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     angle = torch.arange(context, dtype=torch.float64)[:, None] * frequency
     return angle.cos().float(), angle.sin().float()
-
-
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + half]) of (..., T, head_width) by their positions' angles."""
-    first, second = x.chunk(2, dim=-1)
-    cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

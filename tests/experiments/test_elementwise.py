@@ -1,0 +1,36 @@
+"""Norm, rotation and gate: values of the plain formulas, and gradients of finite differences."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="experiments need the extra skmfast[experiments]")
+
+from skmfast.experiments.elementwise import gate, rms_norm, rotate  # noqa: E402
+from skmfast.experiments.transformer import rotary_angles  # noqa: E402
+
+
+def random(*shape, seed=1):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_rms_norm():
+    x, weight = random(2, 3, 6).requires_grad_(), random(6, seed=2).requires_grad_()
+    expected = weight * x / torch.sqrt((x**2).mean(-1, keepdim=True) + 1e-3)
+    assert torch.allclose(rms_norm(x, weight, 1e-3), expected, atol=1e-12)
+    assert torch.autograd.gradcheck(rms_norm, (x, weight, 1e-3))
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_rotate(contiguous):
+    x = random(2, 5, 2, 6) if contiguous else random(2, 5, 2, 6).transpose(1, 2)
+    x = x.requires_grad_()
+    cosine, sine = (table.double() for table in rotary_angles(x.shape[2], 6))
+    pairs = torch.complex(*x.detach().chunk(2, -1)) * torch.complex(cosine, sine)
+    assert torch.allclose(rotate(x, cosine, sine), torch.cat([pairs.real, pairs.imag], -1), atol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: rotate(x, cosine, sine), (x,))
+
+
+def test_gate():
+    x = random(2, 3, 8).requires_grad_()
+    first, second = x.chunk(2, -1)
+    assert torch.allclose(gate(x), first * torch.sigmoid(first) * second, atol=1e-12)
+    assert torch.autograd.gradcheck(gate, (x,))
