@@ -47,6 +47,16 @@ std::uint64_t units_of_64_bits(double fraction) noexcept {
 
 }  // namespace
 
+/// Chunks whose customers have chosen and not yet all a label, in their order.
+struct Restaurant::Hand {
+  std::uint32_t* pending_of(std::size_t slot) const noexcept { return pending.get() + slot * kPending; }
+
+  static constexpr std::size_t kPending = kLongestChunk + 16;
+  HeldChunk chunks[kHeld];
+  std::size_t first = 0, num = 0;
+  BigBuffer<std::uint32_t> pending = BigBuffer<std::uint32_t>(kHeld * kPending);
+};
+
 /// The frozen line: who sits at each table, how that is laid out, and the labels.
 struct Restaurant::Line {
   TableCounts counts;
@@ -212,33 +222,74 @@ void Restaurant::fetch_seats(std::uint64_t chunk) const noexcept {
   for (std::uint64_t i = 0; i < kLabels; i += kLine) __builtin_prefetch(seats + i, 1);
 }
 
-/// Customers begin to end - 1. Those before the chunk may still be at work on another thread: what needs
-/// them waits until they are done. Returns false if that is never, or if this fails.
-bool Restaurant::seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept {
-  Tally& tally = tallies_[part];
+/// Choices of customers begin to end - 1, and labels of those who join customers that have theirs.
+void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept {
+  Hand& hand = hands_[part];
+  const std::size_t slot = (hand.first + hand.num++) % kHeld;
+  std::uint32_t* const pending = hand.pending_of(slot);
   std::uint32_t* const chunk = seats_ + (begin - start_);
-  const std::size_t count = end - begin;
-  std::uint32_t pending[kLongestChunk + 16];
-  std::size_t open = choose(begin, end, chunk, pending);
-  tally.fetch(chunk, count);
+  const std::size_t open = choose(begin, end, chunk, pending);
+  tallies_[part].fetch(chunk, end - begin);
   const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
   const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
-  open = kernels().join(epoch, settled, pending, open);
+  hand.chunks[slot] = {begin, end, kernels().join(epoch, settled, pending, open)};
+}
 
-  spin_until([&] { return seated_.load(std::memory_order_acquire) == begin || failure_ != 0; });
+/// Labels of everybody in the first chunk that the member holds, once all before it have theirs. Returns
+/// false if that is never, or if this fails.
+bool Restaurant::settle_chunk(std::size_t part) noexcept {
+  Hand& hand = hands_[part];
+  const std::size_t slot = hand.first;
+  const HeldChunk held = hand.chunks[slot];
+  const std::size_t count = held.end - held.begin;
+  Tally& tally = tallies_[part];
+  std::uint32_t* const chunk = seats_ + (held.begin - start_);
+  spin_until([&] { return seated_.load(std::memory_order_acquire) == held.begin || failure_ != 0; });
   if (failure_ != 0) return false;
   attempt([&] {
     if (tables_ + count > kMaxTables) throw std::length_error("more tables than labels can number");
     tally.reserve(tables_ + count, end_ - start_, growth(discount_));
   });
   if (failure_ != 0) return false;
-  settle({pending, open});
-  seated_.store(end, std::memory_order_release);
+  settle({hand.pending_of(slot), held.open});
+  seated_.store(held.end, std::memory_order_release);
 
   fetch_seats(next_chunk_.load(std::memory_order_relaxed));
   tally.add(chunk, count);
-  if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (begin - first_));
+  if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (held.begin - first_));
+  hand.first = (slot + 1) % kHeld;
+  --hand.num;
   return true;
+}
+
+/// True if it is the turn of the member's first chunk, or soon.
+bool Restaurant::turn_comes(const Hand& hand) const noexcept {
+  constexpr int kTries = 16;
+  for (int i = 0; i < kTries; ++i) {
+    if (seated_.load(std::memory_order_acquire) == hand.chunks[hand.first].begin || failure_ != 0)
+      return true;
+    pause_processor();
+  }
+  return false;
+}
+
+/// Chunks of a step in turn with the other members. Who comes before its turn takes another chunk instead of
+/// waiting, and another, so that a processor that others use does not hold up the rest.
+void Restaurant::seat_chunks(std::size_t part) noexcept {
+  Hand& hand = hands_[part];
+  hand.num = 0;
+  for (;;) {  // chunks end where a kernel's group ends
+    const std::uint64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
+    const std::uint64_t begin = std::max(chunk * chunk_, step_begin_);
+    const std::uint64_t end = std::min((chunk + 1) * chunk_, step_end_);
+    if (begin >= end) break;
+    choose_chunk(part, begin, end);
+    while (hand.num == kHeld || (hand.num > 0 && turn_comes(hand))) {
+      if (!settle_chunk(part)) return;
+    }
+  }
+  while (hand.num > 0 && settle_chunk(part)) {
+  }
 }
 
 /// Labels of pending customers when all before them have theirs. Which way it goes cannot be foreseen, so
@@ -301,12 +352,7 @@ void Restaurant::seat_all(const TeamMember& member, std::uint64_t longest) noexc
     if (!goes_on_) break;
     if (new_epoch_) lay_out(member);
     if (!goes_on_) continue;
-    for (;;) {  // chunks end where a kernel's group ends
-      const std::uint64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-      const std::uint64_t begin = std::max(chunk * chunk_, step_begin_);
-      const std::uint64_t end = std::min((chunk + 1) * chunk_, step_end_);
-      if (begin >= end || !seat_chunk(member.part, begin, end)) break;
-    }
+    seat_chunks(member.part);
   }
   if (seats_ == recent_.get() || (failure_ == 0 && seated_ != first_ + labels_.size())) return;
   const std::size_t kept = seated_ - start_, first = member.begin(kept);
@@ -325,6 +371,7 @@ void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
   }
   const auto members = static_cast<unsigned>(part_count(labels.size(), kTeamGrain, threads));
   if (tallies_.size() < members) tallies_.resize(members);
+  if (hands_.size() < members) hands_.resize(members);
   failure_ = 0;
   seats_ = recent_.get();
   line_->seating.seats = seats_;

@@ -56,6 +56,12 @@ class Restaurant {
 
  private:
   struct Line;
+  struct Hand;
+  struct HeldChunk {
+    std::uint64_t begin, end;
+    std::size_t open;  // customers who wait for others
+  };
+  static constexpr std::size_t kHeld = 3;  // chunks of one member at most
 
   // Epochs: who sits already, and the line it is drawn from.
   std::uint64_t epoch_length() const noexcept;
@@ -68,7 +74,10 @@ class Restaurant {
   std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
                      std::uint32_t* pending) const noexcept;
   void fetch_seats(std::uint64_t chunk) const noexcept;
-  bool seat_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
+  void choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
+  bool settle_chunk(std::size_t part) noexcept;
+  bool turn_comes(const Hand& hand) const noexcept;
+  void seat_chunks(std::size_t part) noexcept;
   void settle(std::span<const std::uint32_t> pending) noexcept;
 
   // A call.
@@ -83,6 +92,7 @@ class Restaurant {
   std::uint64_t frozen_ = 0;           // tables at start_
   std::unique_ptr<Line> line_;
   std::vector<Tally> tallies_;  // of the epoch's customers, one for each thread
+  std::vector<Hand> hands_;     // the chunks that each thread holds
   // Labels of the epoch's customers: where the caller wants them if the epoch began in this call, else in
   // recent_, where the end of a call leaves those of an epoch that goes on.
   std::uint32_t* seats_ = nullptr;

@@ -11,6 +11,13 @@
 
 namespace skm {
 
+/// Lets another thread of the same processor have its units for a moment.
+inline void pause_processor() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 /// Waits until ready(): a while in the processor, since threads of a team are as a rule a microsecond apart,
 /// then letting others run, who may be those it waits for. Memory that ready() reads must be atomic.
 template <class Ready>
@@ -21,9 +28,7 @@ void spin_until(Ready&& ready) noexcept {
       std::this_thread::yield();
       continue;
     }
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
+    pause_processor();
   }
 }
 
