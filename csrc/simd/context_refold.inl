@@ -388,11 +388,21 @@ void refold(ContextNode& node, const ExtensionMessages* extensions, int count, c
 void write_refolded(const ContextNode& node, const std::uint64_t* changed, int depth,
                     const ExtensionMessages& before, const TreeModelView& model, std::uint8_t* out) noexcept {
   const KeptTrie kept = kept_trie(before);
+  const Slots slots = slots_of(node.used, node.branch);
+  if (before.slots > 1 && __builtin_memcmp(node.used + 4, before.messages, message_set_bytes) == 0) {
+    // The slots are those that were kept: one copy, and what has changed over it.
+    __builtin_memcpy(out, before.messages, message_set_bytes + before.slots * message_slot_bytes);
+    for_each_ascending(common(slots, changed), [&](int v) {
+      const std::size_t place = static_cast<std::size_t>(rank_of(kept, v)) * message_slot_bytes;
+      write_message(ascend(gather(node, v), model, depth, node.depth), out + message_set_bytes + place);
+    });
+    return;
+  }
   if (node.symbol < 0) {
     __builtin_memcpy(out, node.used + 4, message_set_bytes);
     out += message_set_bytes;
   }
-  for_each_ascending(slots_of(node.used, node.branch), [&](int v) {
+  for_each_ascending(slots, [&](int v) {
     if (bit_of(changed, v)) {
       write_message(ascend(gather(node, v), model, depth, node.depth), out);
     } else {
