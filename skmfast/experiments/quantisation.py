@@ -47,10 +47,10 @@ def quantised(model: Network, bits: int) -> tuple[Network, float]:
     --------
     >>> import torch
     >>> layer = torch.nn.Linear(3, 2, bias=False)
-    >>> _ = torch.nn.init.constant_(layer.weight, 0.5)
+    >>> _ = torch.nn.init.constant_(layer.weight, 0.4375)
     >>> copied, cost = quantised(layer, 4)
     >>> copied.weight.tolist(), cost  # 6 weights of 4 bits, 2 scales of 16
-    ([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]], 56.0)
+    ([[0.4375, 0.4375, 0.4375], [0.4375, 0.4375, 0.4375]], 56.0)
     """
     if not LEAST_BITS <= bits <= MOST_BITS:
         raise ValueError(f"bits={bits}: outside {LEAST_BITS} to {MOST_BITS}")

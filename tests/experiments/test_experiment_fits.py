@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-import planted
 import pytest
 
 pytest.importorskip("torch")
+
+import planted
 
 from skmfast.experiments import (
     acquisition,
