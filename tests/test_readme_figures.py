@@ -103,7 +103,7 @@ def test_readme_shows_the_record(tables):
     assert shown == tables["readme_block"](json.loads(RECORD.read_text()))
 
 
-@pytest.mark.parametrize("script", ["sampling_table", "language_model_table"])
+@pytest.mark.parametrize("script", ["sampling_table", "language_model_table", "experiments_table"])
 def test_readme_shows_the_records(script, tables, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "bench"))
     made = runpy.run_path(str(ROOT / "bench" / f"{script}.py"))

@@ -93,7 +93,6 @@ def carry_out(
         "parameters_without_embeddings": model.num_parameters(embeddings=False),
         "tokens": result.tokens,
         "sentences": result.sentences,
-        "prequential_bits": result.prequential_bits,
         "seconds": result.seconds,
     }
 

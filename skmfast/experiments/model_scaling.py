@@ -392,8 +392,9 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     )
     figures.dress(axes[2], "parameters", "bits of knowledge per parameter", "what is stored", log_x=True)
     axes[2].set_ylim(bottom=0)
-    for panel in axes:
+    for panel in (axes[0], axes[2]):
         figures.legend(panel)
+    figures.legend_beside(axes[1], "sentences")
     figures.caption(figure, _notes(found))
     figures.save(figure, path)
 

@@ -88,6 +88,7 @@ def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Tabl
 def _network_rows(
     configuration: Configuration, result: RunResult, training: LabelledCorpus
 ) -> list[dict[str, Any]]:
+    from skmfast.experiments.code_lengths import prequential_bits
     from skmfast.experiments.evaluation import evaluate
     from skmfast.experiments.quantisation import quantised
 
@@ -103,9 +104,9 @@ def _network_rows(
                 "data_bits": float(found.total_bits.sum()),
             }
         )
-    bits = result.facts.get("prequential_bits")
-    if bits is not None:
-        rows.append({"series": "prequential", "model_bits": 0.0, "data_bits": float(bits)})
+    if result.curve["sentences"].to_numpy().sum() >= training.num_sentences:
+        bits = prequential_bits(result.curve, training.num_sentences)
+        rows.append({"series": "prequential", "model_bits": 0.0, "data_bits": bits})
     return rows
 
 
@@ -191,8 +192,9 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     for panel, whole in zip(axes, (False, True), strict=True):
         _curves(panel, columns, number, whole)
     figures.dress(
-        axes[0], "model, bits a sentence", "data given the model, bits a sentence", "data", log_x=True
-    )
+        axes[0], "model, bits a sentence", "data given the model, bits a sentence", "data",
+        log_x=True, log_y=True,
+    )  # fmt: skip
     total = "model + data, bits a sentence"
     figures.dress(axes[1], "model, bits a sentence", total, "two-part code", log_x=True, log_y=True)
     figures.legend_beside(axes[1], "")

@@ -158,15 +158,6 @@ class TrainingResult:
         """Sentences trained on."""
         return int(np.sum(self.curve["sentences"].to_numpy()))
 
-    @property
-    def prequential_bits(self) -> float:
-        """Bits of all batches, each under the model that had been trained on those before it.
-
-        Of the steps of one epoch it is a code length of the training set.
-        """
-        bits = self.curve["loss_bits_per_token"].to_numpy() * self.curve["tokens"].to_numpy()
-        return math.fsum(bits)
-
 
 def train(
     model: Transformer,
