@@ -57,6 +57,7 @@ PARTS = ("knowledge", "syntax")
 # "test": means of test sentences; "expected": the exact mean over corpora, of the Bayes code alone.
 SCHEMA = {"series": pa.string(), **RUN_SCHEMA, **BLOCK_SCHEMA}
 _EXPECTED_POINTS = 24
+_DECADE_AND_A_HALF = 30.0
 
 
 @dataclass(frozen=True)
@@ -266,6 +267,11 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     figures.dress(
         axes[0], "sentences N", "excess over the oracle, bits a sentence", "knowledge", log_x=True, log_y=True
     )
+    # The Bayes code on uniform frequencies falls so far that the rest would be a line at the top.
+    least = [excess_points(where(columns, **law), PARTS[0]).mean for _, law, _ in laws]
+    above = [value for means in least for value in means if value > 0]
+    if above:
+        axes[0].set_ylim(bottom=min(above) / _DECADE_AND_A_HALF)
     figures.dress(axes[1], "sentences N", "", "syntax", log_x=True, log_y=True)
     axes[2].axhline(0, color=figures.INK, linewidth=0.9, dashes=(1, 2))
     figures.dress(axes[2], "sentences N", "network less Bayes, bits a sentence", "gap to Bayes", log_x=True)
