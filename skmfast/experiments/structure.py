@@ -192,9 +192,8 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     for panel, whole in zip(axes, (False, True), strict=True):
         _curves(panel, columns, number, whole)
     figures.dress(
-        axes[0], "model, bits a sentence", "data given the model, bits a sentence", "data",
-        log_x=True, log_y=True,
-    )  # fmt: skip
+        axes[0], "model, bits a sentence", "data given the model, bits a sentence", "data", log_x=True
+    )
     total = "model + data, bits a sentence"
     figures.dress(axes[1], "model, bits a sentence", total, "two-part code", log_x=True, log_y=True)
     figures.legend_beside(axes[1], "")

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("yaml", reason="experiments need the extra skmfast[experiments]")
+
 from skmfast.experiments.configuration import (
     canonical,
     configure,
