@@ -7,6 +7,7 @@ tables and figures from the folder of runs to bench/results/experiments and docs
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -121,6 +122,20 @@ def structure() -> str:
         f"Shortest two-part codes, in bits a sentence: exact Syntax-Knowledge curve {exact}, networks at"
         f" their best size and precision {networks}; one-part: Bayes mixture {bayes}, the best network's"
         f" first pass {first_pass}."
+    )
+
+
+def training() -> str:
+    """Speed of training beside nanoGPT's model and loop."""
+    record = json.loads((RESULTS.parent / "training.json").read_text())
+    said = "; ".join(
+        f"{row['size']} weights, V = {row['vocabulary']:,}: {row['ratio']['bfloat16']:.2f} times in bfloat16,"
+        f" {row['ratio']['float32']:.2f} times in float32"
+        for row in record["rows"]
+    )
+    return (
+        "Tokens per second of training on two cores, beside nanoGPT's model and loop, written anew with its"
+        f" defaults, which are float32 on a processor: {said}."
     )
 
 
