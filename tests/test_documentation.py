@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Extras that an installation need not have.
 OPTIONAL = {"torch", "triton", "ray", "matplotlib", "transformers", "safetensors", "yaml", "tensorboard"}
+# Modules whose examples need an extra that they do not import themselves.
+NEEDED = {"skmfast.experiments.configuration": "yaml"}
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "skmfast").rglob("*.py")
@@ -58,6 +60,8 @@ def test_docstrings(name):
         if error.name not in OPTIONAL:
             raise
         pytest.skip(f"{error.name} is not installed")
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name])
     runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL | doctest.ELLIPSIS)
     for examples in doctest.DocTestFinder().find(module):
         if not missing(examples):
