@@ -195,9 +195,8 @@ def gap_of_run(result: RunResult, part: str | None = None) -> Gap | None:
     return Gap(chosen, *_mean_and_error(above, corpus.sentences), above.size)
 
 
-def below_bayes(result: RunResult) -> str | None:
-    """Why a run cannot be right; None if nothing speaks against it, or there is nothing to compare with."""
-    found = gap_of_run(result)
+def below_bayes(found: Gap | None) -> str | None:
+    """Why a run with this gap cannot be right; None if nothing speaks against it, or there is no gap."""
     if found is None:
         return None
     try:

@@ -312,13 +312,12 @@ def _runs_table(results: Iterable[RunResult]) -> pa.Table:
 
     rows = []
     for each in results:
-        done = each.status == "done"
-        gap = gap_of_run(each) if done else None
+        gap = gap_of_run(each)
         rows.append(
             {
                 "run": each.digest,
                 "status": each.status,
-                "reason": (below_bayes(each) or "") if done else each.reason,
+                "reason": below_bayes(gap) or each.reason,
                 "parameters": each.facts.get("parameters"),
                 "seconds": each.facts.get("seconds"),
                 "gap_bits": gap.mean_bits if gap else None,
