@@ -20,6 +20,8 @@ WIDTH, HEIGHT = 360, 232
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 24, 36
 _MOST_POINTS = 240
 _MOST_TICKS = 6
+_LEAST = 1e-300  # what lies nearer to zero is drawn as this, so that shares of it can be computed
+_NARROWEST = 1e-9  # values that differ by less of their size are one value with room about it
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,8 +66,14 @@ class Axis:
         low, high = float(numbers.min()), float(numbers.max())
         if zero and not log:
             low, high = min(low, 0.0), max(high, 0.0)
-        if low == high:
-            low, high = (low / 2, high * 2) if log else (low - (0 if zero and low >= 0 else 0.5), high + 0.5)
+        if log:
+            low, high = max(low, _LEAST), max(high, _LEAST)
+        size = max(-low, high)
+        if high - low <= max(_LEAST, _NARROWEST * size):
+            margin = max(0.5, 1e-6 * size)
+            low, high = (
+                (low / 2, high * 2) if log else (low - (0 if zero and low >= 0 else margin), high + margin)
+            )
         return cls(label, low, high, log, unit)
 
     def place(self, values: npt.ArrayLike) -> Floats:
@@ -74,7 +82,7 @@ class Axis:
         if not self.log:
             return np.asarray((numbers - self.low) / (self.high - self.low))
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.where(numbers > 0, np.log(numbers), np.nan)
+            logs = np.where(numbers > 0, np.log(np.maximum(numbers, _LEAST)), np.nan)
         return np.asarray((logs - math.log(self.low)) / (math.log(self.high) - math.log(self.low)))
 
     def ticks(self) -> list[float]:

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skmfast.report.excerpts import decoded, excerpt_html, visible
@@ -19,6 +19,9 @@ numbers = st.floats(-1e12, 1e12)
 
 
 @given(st.lists(numbers, min_size=1, max_size=50), st.booleans(), st.booleans())
+@example([5e-324], True, False)
+@example([5e-324], False, True)
+@example([1e12, math.nextafter(1e12, math.inf)], False, False)
 def test_axes_hold_their_values(values, log, zero):
     axis = Axis.over("x", values, log=log, zero=zero)
     assert axis.low < axis.high
