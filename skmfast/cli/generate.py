@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 _INTERRUPTED = 130
-_LAWS = ("pitman-yor", "zipf", "uniform")
 
 generate_app = typer.Typer(
     help="Write a corpus of known entropy: text, tokens, and a label for every token.",
