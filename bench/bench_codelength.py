@@ -195,7 +195,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    from readme_table import ratios
+    from codelength_table import ratios
     from rich import box
     from rich.console import Console
     from rich.table import Table
