@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from skmfast.cli.app import FAILED, app, complain, fail, usage_errors
+from skmfast.cli.options import Column, Field, Format, Threads  # noqa: TC001 (typer reads these)
 
 
 @app.command()
@@ -37,14 +38,10 @@ def report(
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Draw the page again from the tables beside it; takes no paths.")
     ] = False,
-    field: Annotated[str, typer.Option(help="Field of JSON Lines records that holds the text.")] = "text",
-    column: Annotated[str, typer.Option(help="Column of Parquet files that holds the text.")] = "text",
-    format: Annotated[
-        str | None, typer.Option(help="Read everything as raw, jsonl or parquet, whatever the name.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
-    ] = None,
+    field: Field = "text",
+    column: Column = "text",
+    format: Format = None,
+    threads: Threads = None,
     memory: Annotated[
         str | None,
         typer.Option(help="Bound of each code's working memory, such as 512M or 4G.", metavar="SIZE"),
