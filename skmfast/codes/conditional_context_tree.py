@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes._context_tree import PADDING, CtwModel, Job, ReferenceTree, TreeModel
+from skmfast.codes._context_tree import PADDING, CtwModel, ReferenceTree, TreeModel
+from skmfast.codes._job import Job
 from skmfast.codes.base import Code, CodeLengths, describe
 from skmfast.codes.context_tree import (
     _MAX_TEXT,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, Job, TreeModel, least_memory
+from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, TreeModel, least_memory
+from skmfast.codes._job import Job
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
