@@ -17,7 +17,6 @@ laws = typer.Typer(
     help="Laws: redundancy, capacity, acquisition, Heaps, Zipf, and power laws fitted to losses.",
     no_args_is_help=True,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(laws, name="laws")
 
