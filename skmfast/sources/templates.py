@@ -208,10 +208,6 @@ class TemplateSyntax(DirichletSyntax):
         places = self._places(kinds, attributes, templates)
         return np.bincount(places, minlength=math.prod(self.shape)).reshape(self.shape)
 
-    def code_length_by_choice_bits(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """`code_length_bits` of each kind and attribute, shape (kinds, attributes)."""
-        return dirichlet.code_length_bits(counts, self._prior)
-
     def sequential_bits(
         self, kinds: npt.ArrayLike, attributes: npt.ArrayLike, templates: npt.ArrayLike
     ) -> npt.NDArray[np.float64]:
