@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
 from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import integer
 from skmfast.sources import dirichlet
 from skmfast.sources.streams import PARAMETERS
 
@@ -126,10 +126,7 @@ def at_least_one(number: int, name: str) -> int:
     TypeError, ValueError
         If it is no integer, or less than 1.
     """
-    try:
-        number = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name}: {number!r} is not an integer") from None
+    number = integer(number, name)
     if number < 1:
         raise ValueError(f"{name}={number}: less than 1")
     return number
