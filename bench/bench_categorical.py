@@ -8,7 +8,6 @@ prints ratios and writes the record. The floor of a row is one read of its input
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import provenance
 import pytest
+from records import write_record
 
 from skmfast import coding
 
@@ -237,7 +237,7 @@ def main() -> None:
             "subject": "categorical",
             "rows": [asdict(row) for row in table],
         }
-        options.out.write_text(json.dumps(record, indent=2) + "\n")
+        write_record(options.out, record)
 
 
 # ---- pytest-benchmark ----------------------------------------------------------------------------

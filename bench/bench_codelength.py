@@ -31,6 +31,7 @@ from typing import Any
 import pytest
 from contenders import HERE, OURS, Contender, contenders
 from provenance import ROOT, provenance
+from records import write_record
 
 DATA = Path(os.environ.get("SKMFAST_DATA", ROOT.parent / "shared" / "data"))
 DEFAULT_FILES = (
@@ -186,16 +187,8 @@ def describe_file(path: Path) -> dict[str, Any]:
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(record, indent=1) + "\n")
-    part.replace(path)
-
-
 def print_table(rows: list[dict[str, Any]]) -> None:
-    from readme_table import ratios
+    from codelength_table import ratios
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -24,7 +24,6 @@ last, so 32 coders cannot run below one trip round the dependence chain for 32 s
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from typing import Any
 import numpy as np
 import provenance
 import pytest
+from records import exit_code, write_record
 
 from skmfast import coding
 
@@ -193,11 +193,10 @@ def main() -> int:
     summary = summarise(measure(arguments.symbols, arguments.repeats))
     print_table(summary)
     if arguments.out:
-        record = provenance.provenance(["constriction"]) | {"symbols": arguments.symbols} | summary
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
-    for failure in summary["failures"]:
-        print("below requirement:", failure, file=sys.stderr)
-    return 1 if summary["failures"] else 0
+        write_record(
+            arguments.out, provenance.provenance(["constriction"]) | {"symbols": arguments.symbols} | summary
+        )
+    return exit_code(summary["failures"])
 
 
 if __name__ == "__main__":

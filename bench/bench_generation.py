@@ -22,7 +22,6 @@ measured in the same rounds, by copying as many bytes in blocks of the same size
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -37,6 +36,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from provenance import provenance
+from records import exit_code, write_record
 
 from skmfast.sources.biographies import Biographies
 from skmfast.sources.elements import element_stream
@@ -234,10 +234,8 @@ def main() -> int:
     summary = summarise(measure(arguments.sentences, arguments.rounds))
     print_table(summary)
     if arguments.out:
-        arguments.out.write_text(json.dumps(provenance() | summary, indent=1) + "\n")
-    for failure in summary["failures"]:
-        print("below requirement:", failure, file=sys.stderr)
-    return 1 if summary["failures"] else 0
+        write_record(arguments.out, provenance() | summary)
+    return exit_code(summary["failures"])
 
 
 if __name__ == "__main__":

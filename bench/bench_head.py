@@ -12,9 +12,7 @@ backward, and torch's loss of given logits.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from provenance import provenance
+from records import exit_code, write_record
 
 from skmfast.head import _linear_cross_entropy as head
 
@@ -222,11 +221,10 @@ def main() -> int:
     summary = summarise([measure(shape, dtype, arguments.rounds) for shape in shapes for dtype in dtypes])
     print_table(summary)
     if arguments.out:
-        record = provenance() | {"torch": torch.__version__, "rounds": arguments.rounds} | summary
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
-    for failure in summary["failures"]:
-        print("below requirement:", failure, file=sys.stderr)
-    return 1 if summary["failures"] else 0
+        write_record(
+            arguments.out, provenance() | {"torch": torch.__version__, "rounds": arguments.rounds} | summary
+        )
+    return exit_code(summary["failures"])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from provenance import provenance
+from records import write_record
 
 from skmfast.codes.language_model import LanguageModel
 from skmfast.codes.llama import Llama
@@ -223,7 +224,7 @@ def write(path: Path, rows: list[dict], texts: list[str], failures: list[str]) -
     rows = [each for each in kept if (each["model"], each["threads"]) not in measured] + rows
     versions = {"torch": torch.__version__}
     record = {**provenance(), "texts": texts, "required": REQUIRED, **versions, "failures": failures}
-    path.write_text(json.dumps({**record, "rows": rows}, indent=1) + "\n")
+    write_record(path, {**record, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import torch
 from provenance import provenance
+from records import write_record
 
 from skmfast.codes.language_model import LanguageModel
 from skmfast.codes.model_files import load_model
-from skmfast.files import whole_file
 
 END_OF_TEXT = 0
 
@@ -125,8 +125,7 @@ def main() -> None:
         "beside_harness": beside,
     }
     if arguments.out is not None:
-        with whole_file(arguments.out) as file:
-            file.write((json.dumps(record, indent=2) + "\n").encode())
+        write_record(arguments.out, record)
 
 
 if __name__ == "__main__":

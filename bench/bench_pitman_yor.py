@@ -18,7 +18,6 @@ million a second, if nothing ever missed the first-level cache. The record says 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 import pytest
 from provenance import provenance
+from records import exit_code, write_record
 
 from skmfast import samplers
 
@@ -240,12 +240,9 @@ def main() -> int:
     arguments = parser.parse_args()
     summary = measure(arguments.rounds)
     print_table(summary)
-    for failure in summary["failures"]:
-        print("below requirement:", failure, file=sys.stderr)
     if arguments.out is not None:
-        record = {**provenance(), "rounds": arguments.rounds, **summary}
-        arguments.out.write_text(json.dumps(record, indent=2) + "\n")
-    return 1 if summary["failures"] else 0
+        write_record(arguments.out, {**provenance(), "rounds": arguments.rounds, **summary})
+    return exit_code(summary["failures"])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ cache and not counting Python: 0.79 to 0.86 ns.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -40,6 +39,7 @@ from typing import Any
 import numpy as np
 import provenance
 import pytest
+from records import exit_code, write_record
 
 from skmfast.samplers import AliasTable, Generator, beta, dirichlet, gamma
 
@@ -311,13 +311,10 @@ def main() -> int:
             "ranks": RANKS,
             "categories": CATEGORIES,
         }
-        record = provenance.provenance() | sizes | summary
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
-    for failure in summary["failures"]:
-        print("below requirement:", failure, file=sys.stderr)
+        write_record(arguments.out, provenance.provenance() | sizes | summary)
     for peer in summary["absent"]:
         print("absent:", peer, file=sys.stderr)
-    return 1 if summary["failures"] else 0
+    return exit_code(summary["failures"])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ medians over the rounds, and each round runs all three.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import threading
@@ -29,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bench_generation
 import bench_samplers
 from provenance import provenance
+from records import write_record
 
 from skmfast.samplers import Restaurant
 
@@ -158,8 +158,7 @@ def main() -> int:
         print_row(name, row)
         rows.append({"name": name} | row)
     if arguments.out:
-        record = provenance() | {"rounds": arguments.rounds, "rows": rows}
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(arguments.out, provenance() | {"rounds": arguments.rounds, "rows": rows})
     return 0
 
 

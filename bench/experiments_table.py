@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from readme_table import print_or_write
+from readme_blocks import print_or_write
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "experiments"

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from readme_table import SPEED_FILES, files_of, good
+from codelength_table import SPEED_FILES, files_of, good
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,13 +12,13 @@ takes.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
 from provenance import provenance
+from records import write_record
 
 from skmfast.samplers.pitman_yor import table_sizes
 from skmfast.sources.partition import count_of_counts
@@ -53,7 +53,7 @@ def main() -> None:
             "repetitions": arguments.repetitions,
             "rows": rows,
         }
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(arguments.out, record)
 
 
 def recover(d: float, theta: float, draws: int, repetitions: int) -> dict[str, float]:

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import argparse
 import bisect
-import json
 from pathlib import Path
 
 import numpy as np
 from provenance import provenance
+from records import write_record
 
 from skmfast.codes.tree_hull import TreeHull, tree_hull
 
@@ -170,8 +170,9 @@ def main() -> None:
                     flush=True,
                 )
     if arguments.out:
-        record = {**provenance(), "draws": arguments.draws, "seed": arguments.seed, "rows": rows}
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(
+            arguments.out, {**provenance(), "draws": arguments.draws, "seed": arguments.seed, "rows": rows}
+        )
 
 
 if __name__ == "__main__":

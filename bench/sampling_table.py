@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from readme_table import markdown, print_or_write
+from readme_blocks import markdown, print_or_write
 
 RESULTS = Path(__file__).parent / "results"
 BEGIN = "<!-- sources: from bench/results by bench/sampling_table.py -->"

@@ -6,6 +6,8 @@ import operator
 import os
 import re
 
+from skmfast.arguments import integer
+
 MAX_THREADS = 1024  # more are asked for by mistake
 ISAS = ("baseline", "avx2", "avx512")
 
@@ -29,11 +31,7 @@ def resolve_threads(threads: int | None = None) -> int:
     2
     """
     if threads is not None:
-        try:
-            number = operator.index(threads)
-        except TypeError:
-            raise TypeError(f"threads: {threads!r} is not an integer") from None
-        return _at_least_one(number, "threads")
+        return _at_least_one(integer(threads, "threads"), "threads")
     wanted = os.environ.get("SKMFAST_THREADS", "").strip()
     if wanted:
         try:

@@ -1,7 +1,6 @@
 """What README and the figure show of code lengths is what the committed record says."""
 
 import hashlib
-import json
 import runpy
 import struct
 from pathlib import Path
@@ -13,9 +12,16 @@ RECORD = ROOT / "bench" / "results" / "codelength.json"
 FIGURE = ROOT / "docs" / "figures" / "pareto.png"
 
 
+def run(script: str) -> dict:
+    """What a script of bench/ defines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "bench"))
+        return runpy.run_path(str(ROOT / "bench" / f"{script}.py"))
+
+
 @pytest.fixture(scope="module")
-def tables() -> dict:
-    return runpy.run_path(str(ROOT / "bench" / "readme_table.py"))
+def blocks() -> dict:
+    return run("readme_blocks")
 
 
 def row(file: str, code: str, bits_per_byte: float, seconds: float, **changes) -> dict:
@@ -62,8 +68,8 @@ def record() -> dict:
     }
 
 
-def test_block_of_a_record(tables, record):
-    lines = tables["readme_block"](record).splitlines()
+def test_block_of_a_record(record):
+    lines = run("codelength_table")["readme_block"](record).splitlines()
     assert lines[2:6] == [
         "| **`context-tree`** | 1.500 |",
         "| bzip3, one block | 1.531 |",
@@ -85,29 +91,23 @@ def test_block_of_a_record(tables, record):
     assert "xz 5.4, bzip3 1.2, 7z 26.0." in lines[-1]
 
 
-def test_block_goes_between_the_marks(tables):
-    begin, end = tables["BEGIN"], tables["END"]
+def test_block_goes_between_the_marks(blocks):
+    begin, end = "<!-- it: from records -->", "<!-- it: end -->"
     page = f"before\n{begin}\nold\n{end}\nafter\n"
-    written = tables["with_block"](page, "new")
-    assert tables["block_in"](written) == "new"
+    written = blocks["with_block"](page, "new", begin, end)
+    assert blocks["block_in"](written, begin, end) == "new"
     assert written == f"before\n{begin}\n\nnew\n\n{end}\nafter\n"
-    assert tables["block_in"]("no marks") is None
+    assert blocks["block_in"]("no marks", begin, end) is None
     with pytest.raises(ValueError, match="there is no line"):
-        tables["with_block"](f"only {begin}", "new")
+        blocks["with_block"](f"only {begin}", "new", begin, end)
 
 
-def test_readme_shows_the_record(tables):
-    shown = tables["block_in"]((ROOT / "README.md").read_text())
-    if shown is None or not RECORD.is_file():
-        pytest.skip("README has no table yet, or there is no record")
-    assert shown == tables["readme_block"](json.loads(RECORD.read_text()))
-
-
-@pytest.mark.parametrize("script", ["sampling_table", "language_model_table", "experiments_table"])
-def test_readme_shows_the_records(script, tables, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    made = runpy.run_path(str(ROOT / "bench" / f"{script}.py"))
-    shown = tables["block_in"]((ROOT / "README.md").read_text(), made["BEGIN"], made["END"])
+@pytest.mark.parametrize(
+    "script", ["codelength_table", "sampling_table", "language_model_table", "experiments_table"]
+)
+def test_readme_shows_the_records(script, blocks):
+    made = run(script)
+    shown = blocks["block_in"]((ROOT / "README.md").read_text(), made["BEGIN"], made["END"])
     assert shown == made["from_results"]()
 
 

@@ -1,12 +1,7 @@
 // Logit kernels, 16 entries at a time. Entries past the end of a row are read as -inf, of weight zero.
+#include "avx512_intrinsics.hpp"
 #include "categorical.hpp"
 #include "skm/fixed_exp.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 namespace skm {
 namespace {

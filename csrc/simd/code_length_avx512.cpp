@@ -1,12 +1,7 @@
 // Byte code lengths with the table in registers and the first-level cache: 64 symbols at a time, each
 // of the six byte planes looked up by four permutations of 64 bytes.
+#include "avx512_intrinsics.hpp"
 #include "code_length.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 namespace skm {
 namespace {

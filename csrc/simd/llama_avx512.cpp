@@ -1,11 +1,6 @@
 // Kernels of a Llama decoder with AVX-512.
+#include "avx512_intrinsics.hpp"
 #include "llama.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 namespace skm {
 namespace {

@@ -1,13 +1,8 @@
 // Panel products with AMX tiles: 32 rows by 32 lanes of C in four tile registers, 32 of k at a time. While
 // the tile unit makes products, the vector units take exponentials of those before.
+#include "avx512_intrinsics.hpp"
 #include "panel_product.hpp"
 #include "softmax_lanes.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 namespace skm {
 namespace {

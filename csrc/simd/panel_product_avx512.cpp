@@ -1,11 +1,6 @@
 // Panel products with AVX-512: 12 rows by 32 lanes in registers.
+#include "avx512_intrinsics.hpp"
 #include "panel_product.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
 
 namespace skm {
 namespace {

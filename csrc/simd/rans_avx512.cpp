@@ -1,12 +1,5 @@
 // rANS rounds with AVX-512: two vectors of sixteen coders.
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 takes the undefined operands inside its own intrinsics for a mistake.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-
-#include <immintrin.h>
-
+#include "avx512_intrinsics.hpp"
 #include "rans.hpp"
 
 namespace skm::simd {

@@ -1,14 +1,8 @@
 // A hundred and twenty-eight customers at a time: 32 Philox blocks, their points on the line. The first 32
 // bits of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are
 // made one by one.
+#include "avx512_intrinsics.hpp"
 #include "restaurant.hpp"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12 warns about its own intrinsics
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
 #include "skm/philox.hpp"
 
 namespace skm {

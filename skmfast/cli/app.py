@@ -1,7 +1,7 @@
 """The app that commands register in, and the conventions that they share.
 
 A command lives in a module of its own, registers with ``@app.command()``, and imports numpy, pyarrow,
-rich and the codes inside its function. Exit codes: 0; 1 when a document failed; 2 for usage.
+rich and the codes inside its function. Exit codes: 0; 1 when a document failed; 2 for usage; 130 for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 FAILED = 1
 USAGE = 2
+INTERRUPTED = 130
 
 # Without rich's markup the help comes without importing rich, in less than half the time.
 app = typer.Typer(
     name="skmfast",
-    help="Code lengths: how many bits a text costs under a model that predicts it.",
+    help="Models as codes: how many bits texts cost, corpora of known entropy, laws, experiments.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

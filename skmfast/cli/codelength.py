@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from skmfast.cli.app import FAILED, app, complain, console, fail, usage_errors
+from skmfast.cli.options import Column, Field, Format, Json, Memory, Threads  # noqa: TC001 (typer reads these)
 
 if TYPE_CHECKING:
     from skmfast.cli.progress import Progress
@@ -60,21 +61,15 @@ def codelength(
             metavar="REFERENCE",
         ),
     ] = None,
-    field: Annotated[str, typer.Option(help="Field of JSON Lines records that holds the text.")] = "text",
-    column: Annotated[str, typer.Option(help="Column of Parquet files that holds the text.")] = "text",
-    format: Annotated[
-        str | None, typer.Option(help="Read everything as raw, jsonl or parquet, whatever the name.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Bound of the working memory, such as 512M or 4G.", metavar="SIZE")
-    ] = None,
+    field: Field = "text",
+    column: Column = "text",
+    format: Format = None,
+    threads: Threads = None,
+    memory: Memory = None,
     out: Annotated[
         Path | None, typer.Option(help="Write every row to this Parquet file.", dir_okay=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure how many bits files cost under a code: one row per file, or per document.
 

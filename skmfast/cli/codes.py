@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from skmfast.cli.app import app, console
+from skmfast.cli.options import Json  # noqa: TC001 (typer reads these)
 
 
 @app.command()
-def codes(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+def codes(json: Json = False) -> None:
     """List the codes, their parameters and the defaults."""
     from skmfast.codes.registry import ENTRIES, parameters_of
 

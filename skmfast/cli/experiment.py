@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skmfast.cli.app import FAILED, USAGE, app, complain, fail
+from skmfast.cli.app import FAILED, INTERRUPTED, USAGE, app, complain, fail
 
 if TYPE_CHECKING:
     from skmfast.experiments.watching import Watcher
 
-_INTERRUPTED = 130
 # Of a command that stopped at its time limit: the same command goes on.
 _MORE_TO_DO = 3
 _EXTRA = "experiments need the extra: pip install 'skmfast[experiments]'"
@@ -84,7 +83,7 @@ def experiment(
             raise
         fail(f"{error.name} is not installed; {_EXTRA}")
     except KeyboardInterrupt:
-        fail(f"interrupted; what is done is kept in {out}: the same command goes on", _INTERRUPTED)
+        fail(f"interrupted; what is done is kept in {out}: the same command goes on", INTERRUPTED)
     except SkmfastError as error:
         _fail(error, out)
     except OSError as error:

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from skmfast.cli.app import FAILED, app, fail, usage_errors
+from skmfast.cli.app import FAILED, INTERRUPTED, app, fail, usage_errors
 
 if TYPE_CHECKING:
     from skmfast.corpora.labelled import LabelledCorpus
     from skmfast.sources.frequencies import Frequencies
     from skmfast.sources.syntax_knowledge import SyntaxKnowledge
-
-_INTERRUPTED = 130
-_LAWS = ("pitman-yor", "zipf", "uniform")
 
 generate_app = typer.Typer(
     help="Write a corpus of known entropy: text, tokens, and a label for every token.",
@@ -147,7 +144,7 @@ def _generate(
                 source, num_sentences, out, seed, tokens=tokens, threads=threads, progress=bar.done
             )
     except KeyboardInterrupt:
-        fail(f"interrupted; what is done is kept in {out}.partial: the same command goes on", _INTERRUPTED)
+        fail(f"interrupted; what is done is kept in {out}.partial: the same command goes on", INTERRUPTED)
     except FileExistsError as error:
         fail(f"{error.filename}: {error.strerror}")
     except OSError as error:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skmfast.cli.app import FAILED, app, complain, fail, usage_errors
+from skmfast.cli.options import Column, Field, Format, Threads  # noqa: TC001 (typer reads these)
+
+if TYPE_CHECKING:
+    from skmfast.report import Settings
 
 
 @app.command()
@@ -37,14 +41,10 @@ def report(
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Draw the page again from the tables beside it; takes no paths.")
     ] = False,
-    field: Annotated[str, typer.Option(help="Field of JSON Lines records that holds the text.")] = "text",
-    column: Annotated[str, typer.Option(help="Column of Parquet files that holds the text.")] = "text",
-    format: Annotated[
-        str | None, typer.Option(help="Read everything as raw, jsonl or parquet, whatever the name.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
-    ] = None,
+    field: Field = "text",
+    column: Column = "text",
+    format: Format = None,
+    threads: Threads = None,
     memory: Annotated[
         str | None,
         typer.Option(help="Bound of each code's working memory, such as 512M or 4G.", metavar="SIZE"),
@@ -52,8 +52,9 @@ def report(
 ) -> None:
     """One page about a corpus: what it is, what it costs, how it is learnt, what repeats, what it predicts.
 
-    The page needs no network and runs no script. Every figure is drawn from the Parquet tables that are
-    written beside it, in REPORT_tables. Exit code 1 says that something could not be read; the page names it.
+    The page needs no network and runs no script. Every figure is drawn from Parquet tables, which are
+    written to a folder beside the page (report_tables for report.html). Exit code 1 says that something
+    could not be read; the page names it.
     """
     if not os.access(out.parent, os.W_OK):
         fail(f"--out {out}: the folder does not exist or cannot be written to")
@@ -80,12 +81,11 @@ def report(
     _report(paths, out, title or _title(paths), settings, field=field, column=column, format=format)
 
 
-def _report(paths: list[str], out: Path, title: str, settings: object, **reading: object) -> None:
+def _report(paths: list[str], out: Path, title: str, settings: Settings, **reading: Any) -> None:
     from skmfast.cli.progress import Progress
     from skmfast.errors import CorpusError
-    from skmfast.report import Settings, corpus_report, gather, tables_folder
+    from skmfast.report import corpus_report, gather, tables_folder
 
-    assert isinstance(settings, Settings)
     try:
         with Progress("reporting", "%") as progress:
             progress.total(100)

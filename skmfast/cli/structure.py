@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skmfast.cli.app import FAILED, app, complain, console, fail, usage_errors
+from skmfast.cli.app import FAILED, app, complain, fail, usage_errors
+from skmfast.cli.options import Json, Memory, Plot, TableOut, Threads  # noqa: TC001 (typer reads these)
+from skmfast.cli.tables import print_json, print_rows
 from skmfast.cli.targets import check_targets
 
 if TYPE_CHECKING:
@@ -42,19 +43,11 @@ def structure(
     points: Annotated[
         int, typer.Option(help="About how many points of the curve --out gets; 0: all of them.")
     ] = 2000,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Bound of the working memory, such as 512M or 4G.", metavar="SIZE")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the curve to this Parquet file.", dir_okay=False)
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the curve to this file (.png, .svg, .pdf).", dir_okay=False)
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    threads: Threads = None,
+    memory: Memory = None,
+    out: TableOut = None,
+    plot: Plot = None,
+    json: Json = False,
 ) -> None:
     """Structure function: the fewest data bits for every number of model bits, and what each bit buys.
 
@@ -84,7 +77,7 @@ def structure(
         complain(f"cannot be written: {error.strerror or error}")
         raise typer.Exit(FAILED) from None
     if json:
-        _print_json(curve)
+        print_json(curve.table())
     else:
         _print_table(curve)
 
@@ -126,40 +119,15 @@ def _only(paths: list[str], what: str) -> str:
     return paths[0]
 
 
-def _print_json(curve: StructureFunction) -> None:
-    import json
-    import math
-
-    table = curve.table()
-    columns = {
-        name: [
-            None if isinstance(each, float) and not math.isfinite(each) else each for each in column.tolist()
-        ]
-        for name, column in table.columns.items()
-    }
-    print(json.dumps({**table.metadata, "columns": columns}, indent=2))
-
-
 def _print_table(curve: StructureFunction) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     best = curve.minimum
     places = sorted({*range(min(len(curve), _SHOWN)), best})
     rows = [_cells(curve, place, place == best) for place in places]
     header = ["point", "model bits", "data bits", "saved per bit", "bought"]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    screen = console(min_width=sum(widths) + 3 * len(widths))
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, name in enumerate(header):
-        shown.add_column(name, justify="left" if place == 4 else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(*map(Text, row))
-    screen.print(shown)
+    print_rows(header, rows, left=4)
     total = float(curve.total_bits[best])
     rate = f", {total / curve.num_symbols:.4f} bits per {curve.unit}" if curve.num_symbols else ""
-    screen.print(f"{len(curve):,} points; MDL model: point {best:,}, {total:,.0f} bits in all{rate}")
+    print(f"{len(curve):,} points; MDL model: point {best:,}, {total:,.0f} bits in all{rate}")
 
 
 def _cells(curve: StructureFunction, place: int, best: bool) -> list[str]:

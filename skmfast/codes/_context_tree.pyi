@@ -1,15 +1,12 @@
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.codes._job import Job
+
 MAX_DEPTH: int
 PADDING: int
 
 def least_memory(threads: int) -> int: ...
-
-class Job:
-    @property
-    def done(self) -> int: ...
-    def cancel(self) -> None: ...
 
 class TreeModel:
     depth: int

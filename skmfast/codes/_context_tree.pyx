@@ -12,16 +12,8 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
+from skmfast.codes._job cimport Job, Watch
 from skmfast.errors import CorruptStreamError
-
-cdef extern from "<atomic>" namespace "std" nogil:
-    cdef cppclass atomic_count "std::atomic<std::uint64_t>":
-        atomic_count(uint64_t) except +
-        uint64_t load()
-    cdef cppclass atomic_flag "std::atomic<bool>":
-        atomic_flag(cbool) except +
-        cbool load()
-        void store(cbool)
 
 cdef extern from "skm/context_sort.hpp" namespace "skm" nogil:
     const int max_context_depth
@@ -33,12 +25,6 @@ cdef extern from "skm/tree_model.hpp" namespace "skm" nogil:
         const float* chain()
         const float* leaf()
         const double* prior()
-
-cdef extern from "skm/watch.hpp" namespace "skm" nogil:
-    cdef cppclass Watch:
-        Watch()
-        atomic_count* progress
-        const atomic_flag* cancel
 
 cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
     cdef struct Segment:
@@ -95,30 +81,6 @@ PADDING = context_padding
 def least_memory(int threads):
     """Least working memory in bytes that can be kept to with so many threads."""
     return context_tree_memory(threads)
-
-
-cdef class Job:
-    """Shared between the thread that computes and the one that watches: what is done, and a way to stop."""
-
-    cdef atomic_count* count
-    cdef atomic_flag* flag
-
-    def __cinit__(self):
-        self.count = new atomic_count(0)
-        self.flag = new atomic_flag(False)
-
-    def __dealloc__(self):
-        del self.count
-        del self.flag
-
-    @property
-    def done(self):
-        """Bytes counted so far."""
-        return self.count.load()
-
-    def cancel(self):
-        """Ask the computation to stop; what it returns is meaningless then."""
-        self.flag.store(True)
 
 
 cdef class TreeModel:
@@ -184,7 +146,7 @@ cdef class TreeModel:
     def encode(self, const uint8_t[::1] document, Job job):
         """Payload of ``document``."""
         cdef vector[uint8_t] payload
-        cdef Watch watch = _watch(job)
+        cdef Watch watch = job.watch()
         cdef const uint8_t* start = &document[0] if document.shape[0] else NULL
         with nogil:
             payload = context_tree_encode(self.model[0], bytes_view(start, document.shape[0]), watch)
@@ -192,7 +154,7 @@ cdef class TreeModel:
 
     def byte_bits(self, const uint8_t[::1] document, double[::1] out, Job job):
         """Bits of each byte given those before it, into ``out``."""
-        cdef Watch watch = _watch(job)
+        cdef Watch watch = job.watch()
         if out.shape[0] != document.shape[0]:
             raise ValueError("out: one place for each byte")
         if document.shape[0] == 0:
@@ -208,7 +170,7 @@ cdef class TreeModel:
         cdef const uint8_t* data = &payload[0] if payload.shape[0] else NULL
         cdef size_t position = 0
         cdef cbool whole
-        cdef Watch watch = _watch(job)
+        cdef Watch watch = job.watch()
         with nogil:
             whole = context_tree_decode(self.model[0], bytes_view(data, payload.shape[0]),
                                         bytes_span(start, num_bytes), position, watch)
@@ -318,15 +280,8 @@ cdef ContextTreeOptions _options(int threads, uint64_t memory, Job job):
     cdef ContextTreeOptions options
     options.threads = threads
     options.memory = memory
-    options.watch = _watch(job)
+    options.watch = job.watch()
     return options
-
-
-cdef Watch _watch(Job job):
-    cdef Watch watch
-    watch.progress = job.count
-    watch.cancel = job.flag
-    return watch
 
 
 cdef _check(const uint8_t[::1] text, const uint64_t[:, ::1] segments):

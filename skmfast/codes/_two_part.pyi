@@ -3,16 +3,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.codes._job import Job
+
 MAX_DEPTH_BYTES: int
 PADDING: int
 SPLIT: np.dtype[np.void]
 
 Symbols = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-
-class Job:
-    @property
-    def done(self) -> int: ...
-    def cancel(self) -> None: ...
 
 def least_memory(num_symbols: int, largest_group: int, threads: int) -> int: ...
 def hull(

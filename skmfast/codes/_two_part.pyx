@@ -12,17 +12,8 @@ from libcpp.vector cimport vector
 
 import numpy as np
 
+from skmfast.codes._job cimport Job, Watch
 from skmfast.errors import CorruptStreamError
-
-
-cdef extern from "<atomic>" namespace "std" nogil:
-    cdef cppclass atomic_count "std::atomic<std::uint64_t>":
-        atomic_count(uint64_t) except +
-        uint64_t load()
-    cdef cppclass atomic_flag "std::atomic<bool>":
-        atomic_flag(cbool) except +
-        cbool load()
-        void store(cbool)
 
 cdef extern from "<span>" namespace "std" nogil:
     cdef cppclass segment_view "std::span<const skm::Segment>":
@@ -44,12 +35,6 @@ cdef extern from "<span>" namespace "std" nogil:
 cdef extern from "skm/context_sort.hpp" namespace "skm" nogil:
     const int max_context_depth
     const size_t context_padding
-
-cdef extern from "skm/watch.hpp" namespace "skm" nogil:
-    cdef cppclass Watch:
-        Watch()
-        atomic_count* progress
-        const atomic_flag* cancel
 
 cdef extern from "skm/context_tree.hpp" namespace "skm" nogil:
     cdef struct Segment:
@@ -111,30 +96,6 @@ ctypedef fused symbol_t:
     uint32_t
 
 
-cdef class Job:
-    """Shared between the thread that computes and the one that watches: what is done, and a way to stop."""
-
-    cdef atomic_count* count
-    cdef atomic_flag* flag
-
-    def __cinit__(self):
-        self.count = new atomic_count(0)
-        self.flag = new atomic_flag(False)
-
-    def __dealloc__(self):
-        del self.count
-        del self.flag
-
-    @property
-    def done(self):
-        """Symbols done so far."""
-        return self.count.load()
-
-    def cancel(self):
-        """Ask the computation to stop; what it returns is meaningless then."""
-        self.flag.store(True)
-
-
 def least_memory(uint64_t num_symbols, uint64_t largest_group, int threads):
     """Working memory in bytes before any block is kept; see skm/structure_function.hpp."""
     return structure_memory(num_symbols, largest_group, threads)
@@ -160,8 +121,7 @@ def hull(const symbol_t[::1] text, const uint64_t[:, ::1] segments, int depth, u
     options.alphabet = alphabet
     options.least_slope = least_slope
     options.threads = threads
-    options.watch.progress = job.count
-    options.watch.cancel = job.flag
+    options.watch = job.watch()
     with nogil:
         if symbol_t is uint8_t:
             result = structure_hull8(span8(&text[0], text.shape[0]), segment_view(parts, num_parts), options)
@@ -211,15 +171,13 @@ def leaves(const symbol_t[::1] text, const uint64_t[:, ::1] segments, splits, ui
 def encode(const uint8_t[::1] text, splits, int depth, Job job):
     """Model message and data message of what stands behind PADDING zeros in ``text``."""
     cdef TwoPartPayload payload
-    cdef Watch watch
+    cdef Watch watch = job.watch()
     cdef const uint8_t[::1] raw = _split_bytes(splits)
     cdef split_view chosen = split_view(<const ContextSplit*>(&raw[0] if raw.shape[0] else NULL),
                                         raw.shape[0] // sizeof(ContextSplit))
     if <size_t>text.shape[0] < context_padding or text.shape[0] >= 1 << 31:
         raise ValueError(f"text: {text.shape[0]} bytes; at least {context_padding} and below 2^31")
     _check_splits(splits, text.shape[0])
-    watch.progress = job.count
-    watch.cancel = job.flag
     with nogil:
         payload = two_part_encode(span8(&text[0], text.shape[0]), chosen, depth, watch)
     return (PyBytes_FromStringAndSize(<const char*>payload.model.data(), payload.model.size()),
@@ -232,10 +190,8 @@ def decode(const uint8_t[::1] model, const uint8_t[::1] data, int depth, Py_ssiz
     cdef uint8_t* start = <uint8_t*><char*>document
     cdef const uint8_t* model_start = &model[0] if model.shape[0] else NULL
     cdef const uint8_t* data_start = &data[0] if data.shape[0] else NULL
-    cdef Watch watch
+    cdef Watch watch = job.watch()
     cdef cbool whole
-    watch.progress = job.count
-    watch.cancel = job.flag
     with nogil:
         whole = two_part_decode(span8(model_start, model.shape[0]), span8(data_start, data.shape[0]), depth,
                                 out8(start, num_bytes), watch)

@@ -87,25 +87,6 @@ class BayesMixture(KnowledgeCode):
         """``hyperparameters``."""
         return {"hyperparameters": self._hyperparameters}
 
-    def of_corpus(self, corpus: LabelledCorpus, *, per_sentence: bool = False) -> KnowledgeLengths:
-        """Code length of a labelled corpus; see `KnowledgeCode.of_corpus`."""
-        source = self.source_of(corpus)
-        counts = self.count(corpus)
-        each = self._per_sentence(source, corpus, counts) if per_sentence else None
-        return self._lengths(source, counts, corpus.text.size, each)
-
-    def lengths_from(self, counts: KnowledgeCounts) -> KnowledgeLengths:
-        """Code length of any sentences with these counts.
-
-        Raises
-        ------
-        ValueError
-            If the code was made without a source: counts do not say theirs.
-        """
-        if self._source is None:
-            raise ValueError("counts do not say their source: make the code with it")
-        return self._lengths(self._source, counts, 0, None)
-
     def redundancy(self, num_sentences: npt.ArrayLike) -> Redundancy:
         """Expected redundancy after n sentences by part; exact for templates. See `skmfast.codes.redundancy`.
 

@@ -7,14 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes._context_tree import PADDING, CtwModel, Job, ReferenceTree, TreeModel
+from skmfast.codes._context_tree import PADDING, CtwModel, ReferenceTree, TreeModel
+from skmfast.codes._job import Job
 from skmfast.codes.base import Code, CodeLengths, describe
-from skmfast.codes.context_tree import (
-    _MAX_TEXT,
-    ContextTreeCounts,
-    _check_documents,
-    _lay_out,
-)
+from skmfast.codes.context_counts import ContextTreeCounts
 from skmfast.codes.reference import describe_reference
 from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
@@ -52,7 +48,7 @@ class ConditionalContextTree:
         self._parameters = {**code.parameters, **describe_reference(reference)}
         counts = _counts(reference)
         limit = _tree_limit(counts, memory)
-        text, segments = _lay_out(counts)
+        text, segments = counts.laid_out()
         job, workers = Job(), resolve_threads(threads)
         try:
             self._tree: ReferenceTree = watched(
@@ -127,8 +123,8 @@ class ConditionalContextTree:
         self, documents: Sequence[bytes | memoryview], progress: Callable[[float], None] | None
     ) -> float:
         counts = _counts(documents)
-        _check_text(counts)
-        text, segments = _lay_out(counts)
+        counts.check_size()
+        text, segments = counts.laid_out()
         job = Job()
         joint = watched(lambda: self._tree.joint_bits(text, segments, job), job, counts.num_bytes, progress)
         return joint - self._tree.bits
@@ -143,8 +139,8 @@ class ConditionalContextTree:
         total, done = sum(map(len, documents)), 0
         for first, last in _batches(documents):
             counts = _counts(documents[first:last])
-            _check_text(counts)
-            text, segments = _lay_out(counts)
+            counts.check_size()
+            text, segments = counts.laid_out()
             job, out, before = Job(), joint[first:last], done
 
             def measure(
@@ -164,19 +160,20 @@ class ConditionalContextTree:
         return joint - self._tree.bits
 
 
+def _check_documents(documents: object, name: str) -> None:
+    """Refuses a single document, whose bytes would be taken for documents."""
+    if isinstance(documents, (bytes, bytearray, memoryview, str)):
+        raise TypeError(f"{name}: a sequence of documents; write [document] for a single one")
+
+
 def _counts(documents: Sequence[bytes | memoryview]) -> ContextTreeCounts:
     """The documents as parts; a corpus of none is an empty document."""
     return ContextTreeCounts(tuple((b"", document) for document in documents) or ((b"", b""),))
 
 
-def _check_text(counts: ContextTreeCounts) -> None:
-    if counts.num_bytes + PADDING * (len(counts.parts) + 1) >= _MAX_TEXT:
-        raise ValueError(f"context-tree: {counts.num_bytes:,} bytes are more than the 4 GiB possible at once")
-
-
 def _tree_limit(counts: ContextTreeCounts, memory: int | None) -> int:
     """What the tree may take: the limit less the documents and their copy."""
-    _check_text(counts)
+    counts.check_size()
     limit = (free_memory() // 2 if memory is None else memory) - 2 * counts.num_bytes
     if limit < 0:
         raise ValueError(f"memory: {memory:,} bytes are too few for a reference of {counts.num_bytes:,}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, Job, TreeModel, least_memory
+from skmfast.codes._context_tree import MAX_DEPTH, PADDING, CtwModel, TreeModel, least_memory
+from skmfast.codes._job import Job
 from skmfast.codes.base import CodeLengths, describe
+from skmfast.codes.context_counts import ContextTreeCounts
 from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 # Memory, in bytes, that Python and its libraries take.
 _INTERPRETER = 1 << 27
 
-# Positions are 32-bit numbers.
-_MAX_TEXT = 1 << 32
-
 # Context-tree weighting's parameters unless given.
 _CTW_ESTIMATOR = 0.15
 _CTW_STOP = 0.5
@@ -33,27 +31,6 @@ _CTW_STOP = 0.5
 @lru_cache(maxsize=8)
 def _model(depth: int) -> TreeModel:
     return TreeModel(depth)
-
-
-@dataclass(frozen=True)
-class ContextTreeCounts:
-    """How often each symbol followed each context: what a context-tree code length depends on.
-
-    The multiset of (context, symbol) in its most compact form, the text itself: for each part the bytes
-    counted, behind the context bytes before them. Sums are exact, so a corpus may be counted in parts.
-    """
-
-    parts: tuple[tuple[bytes, bytes | memoryview], ...] = ()
-
-    def __add__(self, other: ContextTreeCounts) -> ContextTreeCounts:
-        if not isinstance(other, ContextTreeCounts):
-            return NotImplemented
-        return ContextTreeCounts(self.parts + other.parts)
-
-    @property
-    def num_bytes(self) -> int:
-        """Symbols counted."""
-        return sum(len(data) for _, data in self.parts)
 
 
 class ContextTree:
@@ -324,7 +301,7 @@ class ContextTree:
             return np.zeros(0)
         threads = resolve_threads(threads)
         room = _working_memory(counts, threads, memory)
-        text, segments = _lay_out(counts)
+        text, segments = counts.laid_out()
         job = Job()
 
         def compute() -> npt.NDArray[np.float64]:
@@ -337,12 +314,6 @@ class ContextTree:
         return watched(compute, job, counts.num_bytes, progress)
 
 
-def _check_documents(documents: object, name: str) -> None:
-    """Refuses a single document, whose bytes would be taken for documents."""
-    if isinstance(documents, (bytes, bytearray, memoryview, str)):
-        raise TypeError(f"{name}: a sequence of documents; write [document] for a single one")
-
-
 def _check_size(num_bytes: int) -> None:
     """Refuses what the adaptive coder cannot number."""
     if not 0 <= num_bytes < 1 << 31:
@@ -351,9 +322,8 @@ def _check_size(num_bytes: int) -> None:
 
 def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None) -> int:
     """What is left of the limit beside the documents, their copy in one buffer, and the interpreter."""
-    text = counts.num_bytes + PADDING * (len(counts.parts) + 1)
-    if text >= _MAX_TEXT:
-        raise ValueError(f"context-tree: {text:,} bytes are more than the 4 GiB that one corpus may have")
+    counts.check_size()
+    text = counts.num_padded_bytes
     least = least_memory(threads)
     if memory is None:
         memory = free_memory() // 2
@@ -363,17 +333,3 @@ def _working_memory(counts: ContextTreeCounts, threads: int, memory: int | None)
             f" on {threads} threads; at least {text + least:,}"
         )
     return max(memory - text - counts.num_bytes - _INTERPRETER, least)
-
-
-def _lay_out(counts: ContextTreeCounts) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
-    """All parts in one buffer, each behind its context; and where each begins and ends."""
-    sizes = np.array([len(data) for _, data in counts.parts], dtype=np.uint64)
-    ends = np.cumsum(sizes + np.uint64(PADDING))
-    segments = np.stack([ends - sizes, ends], axis=1)
-    text = np.zeros(int(ends[-1]) + PADDING, dtype=np.uint8)
-    for (context, data), (begin, end) in zip(counts.parts, segments.tolist(), strict=True):
-        if context:
-            text[begin - len(context) : begin] = np.frombuffer(context, dtype=np.uint8)
-        if len(data):
-            text[begin:end] = np.frombuffer(data, dtype=np.uint8)
-    return text, segments

@@ -8,6 +8,7 @@ is an upper bound for the text, and its exact length where no text can be read i
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -148,7 +149,7 @@ class KnowledgeLengths:
         return self.bits / self.num_sentences
 
 
-class KnowledgeCode:
+class KnowledgeCode(ABC):
     """Base of the codes for labelled corpora: what does not depend on what the receiver knows.
 
     Parameters
@@ -224,7 +225,33 @@ class KnowledgeCode:
         ValueError
             If the corpus is of another source than the code.
         """
-        raise NotImplementedError
+        source, counts = self.source_of(corpus), self.count(corpus)
+        each = self._per_sentence(source, corpus, counts) if per_sentence else None
+        return self._lengths(source, counts, corpus.text.size, each)
+
+    def lengths_from(self, counts: KnowledgeCounts) -> KnowledgeLengths:
+        """Code length of any sentences with these counts.
+
+        Raises
+        ------
+        ValueError
+            If the code was made without a source: counts do not say theirs.
+        """
+        if self._source is None:
+            raise ValueError("counts do not say their source: make the code with it")
+        return self._lengths(self._source, counts, 0, None)
+
+    @abstractmethod
+    def _lengths(
+        self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None
+    ) -> KnowledgeLengths:
+        """Code length by part; ``num_bytes`` and ``each`` are passed on."""
+
+    @abstractmethod
+    def _per_sentence(
+        self, source: SyntaxKnowledge, corpus: LabelledCorpus, counts: KnowledgeCounts
+    ) -> SentenceBits:
+        """Code length of each sentence in turn."""
 
     def count(self, corpus: LabelledCorpus, first: int = 0, last: int | None = None) -> KnowledgeCounts:
         """Counts of sentences first, ..., last - 1; counts of parts add up to those of the whole."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import integer
 from skmfast.codes import _krichevsky_trofimov as _kt
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.errors import CorruptStreamError
@@ -110,10 +110,7 @@ class KrichevskyTrofimov:
     name = "kt"
 
     def __init__(self, order: int = 2, alpha: float = 0.5) -> None:
-        try:
-            self._order = operator.index(order)
-        except TypeError:
-            raise TypeError(f"order: {order!r} is not an integer") from None
+        self._order = integer(order, "order")
         if not 0 <= self._order <= MAX_ORDER:
             raise ValueError(f"order={order}: outside 0 to {MAX_ORDER}")
         if not (math.isfinite(alpha) and 1 / _MAX_DENOMINATOR <= alpha <= _MAX_ALPHA):

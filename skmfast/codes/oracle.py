@@ -50,24 +50,6 @@ class Oracle(KnowledgeCode):
 
     name = "oracle"
 
-    def of_corpus(self, corpus: LabelledCorpus, *, per_sentence: bool = False) -> KnowledgeLengths:
-        """Code length of a labelled corpus; see `KnowledgeCode.of_corpus`."""
-        source = self.source_of(corpus)
-        each = self._per_sentence(source, corpus) if per_sentence else None
-        return self._lengths(source, self.count(corpus), corpus.text.size, each)
-
-    def lengths_from(self, counts: KnowledgeCounts) -> KnowledgeLengths:
-        """Code length of any sentences with these counts.
-
-        Raises
-        ------
-        ValueError
-            If the code was made without a source: counts do not say theirs.
-        """
-        if self._source is None:
-            raise ValueError("counts do not say their source: make the code with it")
-        return self._lengths(self._source, counts, 0, None)
-
     def _lengths(
         self, source: SyntaxKnowledge, counts: KnowledgeCounts, num_bytes: int, each: SentenceBits | None
     ) -> KnowledgeLengths:
@@ -81,7 +63,9 @@ class Oracle(KnowledgeCode):
             metadata=describe(self, per_document=False),
         )
 
-    def _per_sentence(self, source: SyntaxKnowledge, corpus: LabelledCorpus) -> SentenceBits:
+    def _per_sentence(
+        self, source: SyntaxKnowledge, corpus: LabelledCorpus, counts: KnowledgeCounts
+    ) -> SentenceBits:
         elements = np.asarray(corpus.elements).astype(np.int64)
         syntax = syntax_code(source).oracle_bits_of_each(corpus)
         partition = -np.log2(corpus.frequencies[elements])

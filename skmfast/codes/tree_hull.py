@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skmfast.codes import _two_part
-from skmfast.codes._two_part import PADDING, Job
+from skmfast.codes._job import Job
+from skmfast.codes._two_part import PADDING
 from skmfast.codes.watching import watched
 from skmfast.settings import free_memory, resolve_threads
 

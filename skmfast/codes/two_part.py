@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from skmfast.codes import _two_part
-from skmfast.codes._two_part import PADDING, Job
+from skmfast.codes._job import Job
+from skmfast.codes._two_part import PADDING
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.tree_hull import tree_hull
 from skmfast.codes.watching import watched

@@ -17,7 +17,7 @@ from skmfast.codes.bayes_given import value_bits
 from skmfast.codes.bayes_mixture import BayesMixture
 from skmfast.codes.sentence_syntax import statements_of
 from skmfast.experiments.evaluation import check_reading, means_by_place, reading, sentence_batches
-from skmfast.experiments.frequency_classes import FrequencyClasses, classes_by_count
+from skmfast.experiments.frequency_classes import classes_by_count
 from skmfast.laws.hallucination import estimated_rate, kalai_bounds
 from skmfast.laws.spectrum import Spectrum
 
@@ -235,51 +235,7 @@ def predicted_rates(training: LabelledCorpus, level: float = 0.95) -> dict[str, 
     }
 
 
-# ---- tables -----------------------------------------------------------------------------------------------
-
-
-def wrong_by_class(found: Answers, counts: npt.ArrayLike, predicted: Floats) -> pa.Table:
-    """Answers by how often the training mentions the element.
-
-    Parameters
-    ----------
-    found : Answers
-    counts : array_like of integers, shape (elements,)
-        Training sentences about each; elements beyond have none.
-    predicted : ndarray of float64, shape (questions,)
-        From `predicted_wrong`.
-
-    Returns
-    -------
-    pyarrow.Table
-        A row for each class: ``class``, ``low``, ``high``, ``questions``; means and standard errors
-        (``..._error``) of ``wrong``, ``expected_wrong`` (1 less the probability of the true value: answers
-        drawn, not chosen), ``confident_wrong``, ``confidence``, ``brier`` and ``predicted``.
-    """
-    import pyarrow as pa
-
-    given = np.asarray(counts).astype(np.int64)
-    about = np.asarray(found.corpus.elements).astype(np.int64)
-    mentioned = np.zeros(max(given.size, int(about.max(initial=-1)) + 1), np.int64)
-    mentioned[: given.size] = given
-    classes: FrequencyClasses = classes_by_count(mentioned)
-    place = classes.of_elements[about]
-    columns: dict[str, npt.NDArray[Any]] = {
-        "class": np.arange(len(classes)),
-        "low": classes.low,
-        "high": classes.high,
-        "questions": np.bincount(place, minlength=len(classes)),
-    }
-    for name, values in (
-        ("wrong", ~found.correct),
-        ("expected_wrong", 1 - found.probability),
-        ("confident_wrong", found.confident_and_wrong),
-        ("confidence", found.confidence),
-        ("brier", found.brier),
-        ("predicted", predicted),
-    ):
-        columns |= means_by_place(name, place, values, len(classes))
-    return pa.table({name: pa.array(column) for name, column in columns.items()})
+# ---- table ------------------------------------------------------------------------------------------------
 
 
 def calibration(found: Answers, bins: int = 10) -> pa.Table:
@@ -309,10 +265,3 @@ def calibration(found: Answers, bins: int = 10) -> pa.Table:
     columns |= means_by_place("confidence", place, found.confidence, bins)
     columns |= means_by_place("correct", place, found.correct, bins)
     return pa.table({name: pa.array(column) for name, column in columns.items()})
-
-
-def calibration_error(table: pa.Table) -> float:
-    """Mean distance of confidence and share of correct answers over questions, from `calibration`'s table."""
-    number, confidence, correct = (table[name].to_numpy() for name in ("questions", "confidence", "correct"))
-    asked = number > 0
-    return float(np.average(np.abs(confidence - correct)[asked], weights=number[asked]))

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import word
 from skmfast.sources.permutation import permute
-from skmfast.sources.philox import check_word, mix64
+from skmfast.sources.philox import mix64
 
 IGNORED = -100  # target of the places behind a sentence's end
 BEGIN = 0  # what a model reads first: the line end that a sentence before this one would have had
@@ -157,7 +158,7 @@ class Batches:
         self.corpora = tuple(corpora)
         self.batch_sentences = _positive(batch_sentences, "batch_sentences")
         self.window = _positive(window, "window")
-        self.seed = check_word(seed, "seed")
+        self.seed = word(seed, "seed")
         self.sizes = tuple(len(corpus.offsets) - 1 for corpus in self.corpora)
         if not self.corpora or min(self.sizes) < 1:
             raise ValueError(f"corpora of {list(self.sizes)} sentences: each needs at least one")

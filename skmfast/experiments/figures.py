@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skmfast.laws.plots import ACCENT, GRID, INK, MUTED, SERIES
+from skmfast.laws import drawing
+from skmfast.laws.drawing import ACCENT, GRID, INK, MUTED, SERIES, save
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
@@ -38,19 +37,13 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-_DPI = 170
 _WIDTH, _HEIGHT = 4.6, 4.2
 _FEW_DECADES = 200
 
 
 def panels(columns: int, width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, list[Axes]]:
     """A figure with a row of panels."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, columns, figsize=(columns * width, height), squeeze=False)
+    figure, axes = drawing.panels(1, columns, columns * width, height)
     return figure, list(axes[0])
 
 
@@ -70,14 +63,7 @@ def dress(axes: Axes, x: str, y: str, title: str, *, log_x: bool = False, log_y:
                 axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
                 axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
             axis.set_minor_locator(NullLocator())
-    axes.grid(True, which="major", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(MUTED)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.set_xlabel(x, color=INK)
-    axes.set_ylabel(y, color=INK)
-    axes.set_title(title, fontsize=10.5, loc="left", color=INK)
+    drawing.dress(axes, x=x, y=y, title=title, title_size=10.5)
 
 
 def short(number: float) -> str:
@@ -95,10 +81,8 @@ def short(number: float) -> str:
 
 
 def legend(axes: Axes, **options: Any) -> None:
-    """A legend without a frame, if there is anything to name."""
-    if axes.get_legend_handles_labels()[0]:
-        settings: dict[str, Any] = {"frameon": False, "fontsize": 8, "labelcolor": INK, "handlelength": 2.2}
-        axes.legend(**(settings | options))
+    """A legend without a frame, if there is anything to name; the lines are short, as the panels are."""
+    drawing.legend(axes, handlelength=2.2, **options)
 
 
 def legend_beside(axes: Axes, title: str) -> None:
@@ -151,25 +135,3 @@ def caption(figure: Figure, lines: Sequence[str]) -> None:
     figure.text(
         0.008, 0.04 / height, "\n".join(lines), fontsize=7, color=MUTED, va="bottom", linespacing=1.35
     )
-
-
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write the figure, whole or not at all, and close it.
-
-    Raises
-    ------
-    ValueError
-        If the suffix is no image format.
-    """
-    from matplotlib import pyplot as plt
-
-    from skmfast.files import whole_file
-
-    form = Path(path).suffix.lower().removeprefix(".")
-    try:
-        with whole_file(path) as file:
-            # Without a date the same table gives the same bytes.
-            metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})
-            figure.savefig(file, format=form, dpi=_DPI, facecolor="white", metadata=metadata)
-    finally:
-        plt.close(figure)

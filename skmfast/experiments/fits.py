@@ -275,13 +275,6 @@ def slopes(x: Floats, y: Floats, weights: Floats) -> Floats:
     return np.asarray((y * (weights * centred)).sum(axis=-1) / (weights * centred**2).sum())
 
 
-def local_exponents(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Exponents between neighbours, and their places: geometric means of the neighbours'."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.where(y > 0, y, np.nan))
-        return np.sqrt(x[1:] * x[:-1]), -np.diff(logs) / np.diff(np.log(x))
-
-
 # ---- crossings and orders ----------------------------------------------------------------------------------
 
 

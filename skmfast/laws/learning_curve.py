@@ -314,7 +314,7 @@ def _measure_of(code: Code, threads: int | None, memory: int | None) -> Any:
     if isinstance(code, ContextTree):
 
         def with_contexts(documents: Sequence[bytes | memoryview], blocks: Blocks) -> float:
-            from skmfast.codes.context_tree import ContextTreeCounts
+            from skmfast.codes.context_counts import ContextTreeCounts
 
             views = [memoryview(document) for document in documents]
             parts = tuple((bytes(views[d][max(b - 64, 0) : b]), views[d][b:e]) for d, b, e in blocks)

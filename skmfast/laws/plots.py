@@ -5,27 +5,20 @@ The image carries the digest of its table under ``Table-SHA256``.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skmfast.laws.capacity import local_exponent
-from skmfast.laws.tables import Table
+from skmfast.laws.drawing import ACCENT, INK, MUTED, SERIES, draw_by, dress, legend, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DIGEST = "Table-SHA256"
-INK, MUTED, GRID = "#1e293b", "#64748b", "#eef2f6"
-ACCENT = "#c2410c"
-# From warm to cool: readable in grey as well, and by those who do not see red and green apart.
-SERIES = ("#c2410c", "#0f766e", "#1d4ed8", "#7e22ce", "#be185d", "#4d7c0f")
-_DPI = 170
+    from skmfast.laws.tables import Table
 
 
 def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") -> None:
@@ -50,63 +43,6 @@ def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") ->
     draw_by(_DRAWERS, content, target, name)
 
 
-def draw_by(
-    drawers: Mapping[str, Callable[[Table], Figure]],
-    content: bytes,
-    target: str | os.PathLike[str],
-    name: str,
-) -> None:
-    """Draw the figure of a table with the drawer that its law has among ``drawers``; the rest as for `draw`.
-
-    The image is written whole or not at all.
-    """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    from skmfast.errors import CorpusError
-    from skmfast.files import whole_file
-
-    table = Table.from_bytes(content, name)
-    drawer = drawers.get(table.metadata["law"])
-    if drawer is None:
-        raise CorpusError(f"{name}: there is no figure of {table.metadata['law']!r}")
-    figure = drawer(table)
-    suffix = Path(target).suffix.lower().removeprefix(".")
-    digest = {DIGEST: hashlib.sha256(content).hexdigest()} if suffix == "png" else None
-    try:
-        with whole_file(target) as file:
-            figure.savefig(file, format=suffix, dpi=_DPI, facecolor="white", metadata=digest)
-    finally:
-        plt.close(figure)
-
-
-def _panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, Any]:
-    from matplotlib import pyplot as plt
-
-    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
-
-
-def _dress(axes: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
-    axes.grid(True, which="major", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(MUTED)
-    axes.tick_params(which="both", colors=INK, labelsize=9)
-    axes.tick_params(which="minor", length=0)
-    if x:
-        axes.set_xlabel(x, color=INK)
-    if y:
-        axes.set_ylabel(y, color=INK)
-    if title:
-        axes.set_title(title, fontsize=11, loc="left", color=INK)
-
-
-def _legend(axes: Axes, **options: Any) -> None:
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK, handlelength=2.4, **options)
-
-
 def _unique(table: Table, column: str) -> list[float]:
     return sorted({float(each) for each in table.columns[column]})
 
@@ -117,7 +53,7 @@ def _unique(table: Table, column: str) -> list[float]:
 def _redundancy(table: Table) -> Figure:
     """A column of panels for each discount: redundancy per sentence above, its local exponent below."""
     discounts = _unique(table, "discount")
-    figure, panels = _panels(
+    figure, axes_of = panels(
         2,
         len(discounts),
         max(4.1 * len(discounts), 5.2),
@@ -129,12 +65,12 @@ def _redundancy(table: Table) -> Figure:
     for column, discount in enumerate(discounts):
         theory = table.where(discount=discount, source="theory")
         sample = table.where(discount=discount, source="sample")
-        _redundancy_panel(panels[0][column], theory, sample, discount)
-        _exponent_panel(panels[1][column], theory, discount)
-    panels[0][0].set_ylabel("redundancy, bits per sentence", color=INK)
-    panels[1][0].set_ylabel("exponent - (1 - d)", color=INK)
-    _legend(panels[0][0], loc="lower left")
-    _legend(panels[1][0], loc="lower right", ncols=3, columnspacing=1.0)
+        _redundancy_panel(axes_of[0][column], theory, sample, discount)
+        _exponent_panel(axes_of[1][column], theory, discount)
+    axes_of[0][0].set_ylabel("redundancy, bits per sentence", color=INK)
+    axes_of[1][0].set_ylabel("exponent - (1 - d)", color=INK)
+    legend(axes_of[0][0], loc="lower left")
+    legend(axes_of[1][0], loc="lower right", ncols=3, columnspacing=1.0)
     figure.text(0.008, 0.008, _redundancy_note(table.metadata), fontsize=7, color=MUTED)
     figure.tight_layout(rect=(0, 0.03, 1, 1), w_pad=1.5)
     return figure
@@ -173,7 +109,7 @@ def _redundancy_panel(axes: Axes, theory: dict[str, Any], sample: dict[str, Any]
     dotted: dict[str, Any] = {"color": INK, "linewidth": 0.9, "dashes": (1, 2.2), "zorder": 3}
     axes.plot(n, power, label="N^-(1-d) and log N / N", **dotted)
     axes.plot(n, logarithm, **dotted)
-    _dress(axes, title=f"discount d = {discount:g}")
+    dress(axes, title=f"discount d = {discount:g}")
 
 
 def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None:
@@ -186,7 +122,7 @@ def _exponent_panel(axes: Axes, theory: dict[str, Any], discount: float) -> None
         slopes = -local_exponent(n, theory[f"{name}_bits"] / n)
         axes.plot(middle, slopes - (1 - discount), color=color, linewidth=1.5, label=name)
     axes.set_ylim(-0.05, 0.05)
-    _dress(axes, x="sentences N")
+    dress(axes, x="sentences N")
 
 
 def _redundancy_note(metadata: dict[str, Any]) -> str:
@@ -208,8 +144,7 @@ def _redundancy_note(metadata: dict[str, Any]) -> str:
 def _capacity(table: Table) -> Figure:
     """Distortion against capacity on the left, its local exponent on the right."""
     discounts = _unique(table, "discount")
-    figure, panels = _panels(1, 2, 10.4, 4.7, gridspec_kw={"width_ratios": [1.55, 1]})
-    left, right = panels[0]
+    figure, [[left, right]] = panels(1, 2, 10.4, 4.7, gridspec_kw={"width_ratios": [1.55, 1]})
     left.set_xscale("log")
     left.set_yscale("log")
     right.set_xscale("log")
@@ -235,9 +170,9 @@ def _capacity(table: Table) -> Figure:
     least = max(table.columns["knowledge_bits"].min() / 3, 1e-24)
     left.set_ylim(least, float(table.columns["total_bits"].max()) * 3)
     right.set_ylim(0, (1 / discounts[0] - 1) * 1.18)
-    _dress(left, x="capacity C, bits", y="distortion, bits per sentence", title="least loss with C bits kept")
-    _dress(right, x="capacity C, bits", y="local exponent of the knowledge", title="slope")
-    _legend(left, loc="lower left")
+    dress(left, x="capacity C, bits", y="distortion, bits per sentence", title="least loss with C bits kept")
+    dress(right, x="capacity C, bits", y="local exponent of the knowledge", title="slope")
+    legend(left, loc="lower left")
     figure.text(0.008, 0.012, _capacity_note(table.metadata), fontsize=7, color=MUTED)
     figure.tight_layout(rect=(0, 0.04, 1, 1), w_pad=2)
     return figure
@@ -261,8 +196,7 @@ def _base(source: str) -> str:
 
 
 def _heaps(table: Table) -> Figure:
-    figure, panels = _panels(1, 1, 5.8, 4.6)
-    axes = panels[0][0]
+    figure, [[axes]] = panels(1, 1, 5.8, 4.6)
     axes.set_xscale("log")
     axes.set_yscale("log")
     for index, source in enumerate(dict.fromkeys(table.columns["source"].tolist())):
@@ -285,8 +219,8 @@ def _heaps(table: Table) -> Figure:
         axes.plot(
             reach, last * (reach / end) ** fitted["exponent"], color=INK, linewidth=0.9, dashes=(1, 2.2)
         )
-    _dress(axes, x="tokens n", y="different tokens", title="Heaps' law, exponent at the end")
-    _legend(axes, loc="lower right")
+    dress(axes, x="tokens n", y="different tokens", title="Heaps' law, exponent at the end")
+    legend(axes, loc="lower right")
     figure.text(0.008, 0.01, "Dashed: the same tokens in random order. Dotted: slope at the end, 95 % band.",
                 fontsize=7, color=MUTED)  # fmt: skip
     figure.tight_layout(rect=(0, 0.03, 1, 1))
@@ -294,8 +228,7 @@ def _heaps(table: Table) -> Figure:
 
 
 def _zipf(table: Table) -> Figure:
-    figure, panels = _panels(1, 1, 5.8, 4.6)
-    axes = panels[0][0]
+    figure, [[axes]] = panels(1, 1, 5.8, 4.6)
     axes.set_xscale("log")
     axes.set_yscale("log")
     for index, source in enumerate(dict.fromkeys(table.columns["source"].tolist())):
@@ -315,15 +248,14 @@ def _zipf(table: Table) -> Figure:
             x, np.minimum(law[1], law[2]), np.maximum(law[1], law[2]), color=color, alpha=0.2, lw=0
         )
         axes.plot(x, law[0], color=INK, linewidth=0.9, dashes=(1, 2.2))
-    _dress(axes, x="count x", y="share of the different tokens, seen at least x times", title="Zipf's law")
-    _legend(axes, loc="lower left")
+    dress(axes, x="count x", y="share of the different tokens, seen at least x times", title="Zipf's law")
+    legend(axes, loc="lower left")
     figure.tight_layout()
     return figure
 
 
 def _acquisition(table: Table) -> Figure:
-    figure, panels = _panels(1, 1, 7.8, 4.4)
-    axes = panels[0][0]
+    figure, [[axes]] = panels(1, 1, 7.8, 4.4)
     axes.set_xscale("log")
     firsts = _unique(table, "first_rank")
     shades = np.linspace(0.95, 0.35, len(firsts))
@@ -333,19 +265,18 @@ def _acquisition(table: Table) -> Figure:
         axes.plot(
             rows["num_sentences"], rows["loss_bits"], color=SERIES[2], alpha=shade, linewidth=1.7, label=label
         )
-    _dress(
+    dress(
         axes, x="sentences n", y="bits missing per draw", title="what is known, class by class of frequency"
     )
     axes.set_ylim(bottom=0)
-    _legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     figure.tight_layout()
     return figure
 
 
 def _fit(table: Table) -> Figure:
     """Measured against predicted loss, and residuals."""
-    figure, panels = _panels(1, 2, 9.6, 4.4)
-    left, right = panels[0]
+    figure, [[left, right]] = panels(1, 2, 9.6, 4.4)
     measured, predicted = table.columns["loss"], table.columns["predicted"]
     low, high = table.columns["predicted_low"], table.columns["predicted_high"]
     order = np.argsort(predicted)
@@ -353,7 +284,7 @@ def _fit(table: Table) -> Figure:
     ends = [min(predicted.min(), measured.min()), max(predicted.max(), measured.max())]
     left.plot(ends, ends, color=INK, linewidth=0.9, dashes=(1, 2.2))
     left.plot(predicted, measured, linestyle="none", marker="o", markersize=3, color=ACCENT, alpha=0.6)
-    _dress(left, x="predicted loss", y="measured loss", title=table.metadata["fit"]["law"])
+    dress(left, x="predicted loss", y="measured loss", title=table.metadata["fit"]["law"])
     variable = table.metadata["variables"][0]
     right.plot(
         table.columns[variable], 100 * np.log(measured / predicted), linestyle="none", marker="o",
@@ -361,7 +292,7 @@ def _fit(table: Table) -> Figure:
     )  # fmt: skip
     right.axhline(0, color=INK, linewidth=0.9, dashes=(1, 2.2))
     right.set_xscale("log")
-    _dress(right, x=variable, y="measured over predicted, log %", title="residuals")
+    dress(right, x=variable, y="measured over predicted, log %", title="residuals")
     figure.tight_layout()
     return figure
 
@@ -372,8 +303,7 @@ def _learning_curve(table: Table) -> Figure:
 
     from skmfast.laws.learning_curve import middle
 
-    figure, panels = _panels(1, 1, 6.2, 4.6)
-    axes = panels[0][0]
+    figure, [[axes]] = panels(1, 1, 6.2, 4.6)
     axes.set_xscale("log")
     begin, end = table.columns["begin_bytes"], table.columns["end_bytes"]
     places, forecast = middle(begin, end), table.columns["forecast"]
@@ -398,12 +328,12 @@ def _learning_curve(table: Table) -> Figure:
         label="measured",
     )  # fmt: skip
     title = "Learning curve" if rate is not None else f"Learning curve: {table.metadata['reason']}"
-    _dress(axes, x="bytes seen", y="bits per byte of the next block", title=title)
+    dress(axes, x="bytes seen", y="bits per byte of the next block", title=title)
     # A curve of little more than a decade: ticks at 1, 2 and 5, as plain numbers.
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _legend(axes, loc="best")
+    legend(axes, loc="best")
     figure.tight_layout()
     return figure
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import word
 from skmfast.samplers import _gamma_family as _gamma
 from skmfast.settings import check_isa, resolve_threads
 
@@ -268,25 +269,3 @@ def _spread(values: npt.NDArray[Any], result: npt.NDArray[Any]) -> npt.NDArray[A
 
 def _place(seed: int, stream: int, first: int) -> tuple[int, int, int]:
     return word(seed, "seed"), word(stream, "stream"), word(first, "first")
-
-
-def word(value: int, name: str) -> int:
-    """``value`` as an unsigned 64-bit number.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it is none.
-
-    Examples
-    --------
-    >>> word(7, "seed")
-    7
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {value!r} is not an integer") from None
-    if not 0 <= number < 1 << 64:
-        raise ValueError(f"{name} = {number}: outside 0 to 2^64 - 1")
-    return number

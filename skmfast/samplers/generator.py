@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import integer
 from skmfast.samplers import _samplers
 from skmfast.samplers.alias import AliasTable
 from skmfast.settings import check_isa, resolve_threads
@@ -220,8 +221,8 @@ class Generator:
         [6, 3, 1, 3, 6, 1, 2, 3]
         """
         first, beyond = (0, low) if high is None else (low, high)
-        first = _integer(first, "low")
-        last = _integer(beyond, "high") - (0 if endpoint else 1)
+        first = integer(first, "low")
+        last = integer(beyond, "high") - (0 if endpoint else 1)
         result = _target(size, dtype, out, _INTEGERS)
         limits = np.iinfo(result.dtype)
         if first > last:
@@ -348,15 +349,8 @@ def _restore(seed: int, stream: int, position: int) -> Generator:
     return Generator(seed, stream, position=position)
 
 
-def _integer(value: Any, name: str) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} = {value!r} is not an integer") from None
-
-
 def _whole(value: Any, name: str, least: int, most: int) -> int:
-    number = _integer(value, name)
+    number = integer(value, name)
     if not least <= number <= most:
         raise ValueError(f"{name} = {number} is not between {least} and {most}")
     return number

@@ -8,16 +8,15 @@ probability (n_k - d) / (n + concentration). d = 0 is the Dirichlet process.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import integer, word
 from skmfast.samplers import _gamma_family as _gamma
 from skmfast.samplers import _pitman_yor
-from skmfast.samplers.gamma_family import word
 from skmfast.settings import check_isa, free_memory, resolve_threads
 
 check_isa()
@@ -464,10 +463,7 @@ def check_parameters(discount: float, concentration: float) -> tuple[float, floa
 
 
 def _number(value: int, name: str) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {value!r} is not an integer") from None
+    number = integer(value, name)
     if number < 0:
         raise ValueError(f"{name} = {number}: negative")
     return number

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import word
 from skmfast.settings import resolve_threads
 from skmfast.sources import _contents
 from skmfast.sources.content_bits import RootBits
 from skmfast.sources.patterns import Literal, Slot, check_text, parse
 from skmfast.sources.permutation import MAX_SIZE
-from skmfast.sources.philox import check_word
 from skmfast.sources.streams import CONTENTS, NAMES
 
 NAME = "name"  # the attribute that tells elements apart
@@ -317,7 +317,7 @@ class Contents:
         """
         elements = _as_elements(elements, self.num_names)
         table = np.empty((elements.size, len(self._fields)), dtype=np.uint16)
-        seed, workers = check_word(seed, "seed"), resolve_threads(threads)
+        seed, workers = word(seed, "seed"), resolve_threads(threads)
         _contents.fill(elements, *self._drawn_columns, seed, NAMES, CONTENTS, table, workers)
         for place, field in enumerate(self._fields):
             if field.of is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import integer
 from skmfast.sources.streams import WEIGHTS
 
 
@@ -295,10 +295,7 @@ def _shown(counts: npt.ArrayLike, num_elements: int) -> int:
 
 
 def _whole(number: int, name: str) -> int:
-    try:
-        number = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name}: {number!r} is not an integer") from None
+    number = integer(number, name)
     if not 1 <= number <= 1 << 53:
         raise ValueError(f"{name}={number}: outside 1 to 2^53")
     return number

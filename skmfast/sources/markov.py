@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from skmfast.sources import dirichlet
+from skmfast.sources.dirichlet_syntax import DirichletSyntax
 from skmfast.sources.markov_sampling import ChainSampler
 from skmfast.sources.patterns import check_text
-from skmfast.sources.streams import PARAMETERS
 
 LENGTHS = ("fixed", "geometric")
 MAX_MEAN_LENGTH = 10_000
 
 
-class MarkovSyntax:
+class MarkovSyntax(DirichletSyntax):
     """Kinds of Markov chains over syntax words.
 
     A sentence about an element of kind r is its name, a run of words from chain r, the value of one
@@ -74,13 +73,7 @@ class MarkovSyntax:
         probabilities: npt.ArrayLike | None = None,
     ) -> None:
         self._words = _checked_words(words)
-        try:
-            self._kinds = operator.index(kinds)
-        except TypeError:
-            raise TypeError(f"kinds: {kinds!r} is not an integer") from None
-        if self._kinds < 1:
-            raise ValueError(f"kinds={kinds}: less than 1")
-        self._kind_field = kind_field
+        super().__init__(kinds, kind_field)
         if length not in LENGTHS:
             raise ValueError(f"length={length!r}: neither 'fixed' nor 'geometric'")
         if not 1 <= mean_length <= MAX_MEAN_LENGTH:
@@ -98,16 +91,6 @@ class MarkovSyntax:
     def words(self) -> tuple[str, ...]:
         """The syntax words."""
         return self._words
-
-    @property
-    def kinds(self) -> int:
-        """Number of kinds, n_syn."""
-        return self._kinds
-
-    @property
-    def kind_field(self) -> str | None:
-        """The field that decides the kind; None for the name's last one."""
-        return self._kind_field
 
     @property
     def statements(self) -> int:
@@ -129,31 +112,11 @@ class MarkovSyntax:
         """(kinds, S + 1, S): the shape of counts and probabilities. Row 0 is the first word's."""
         return self._kinds, len(self._words) + 1, len(self._words)
 
-    @property
-    def prior(self) -> npt.NDArray[np.float64]:
-        """Parameters of the Dirichlet priors, of `shape`."""
-        return np.array(self._prior)
-
-    @property
-    def parameters_per_kind(self) -> int:
-        """d_syn: free parameters of one kind, (S + 1)(S - 1)."""
-        return (len(self._words) + 1) * (len(self._words) - 1)
-
-    @property
-    def num_parameters(self) -> int:
-        """n_syn · d_syn: free parameters of all kinds."""
-        return self._kinds * self.parameters_per_kind
-
     def __repr__(self) -> str:
         return (
             f"<MarkovSyntax: {len(self._words)} words, {self._kinds} kinds, {self._length} length of"
             f" {self._mean_length:g}>"
         )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, MarkovSyntax) and self.to_dict() == other.to_dict()
-
-    __hash__ = None  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -182,23 +145,6 @@ class MarkovSyntax:
             mean_length=description["mean_length"],
             probabilities=description.get("probabilities"),
         )
-
-    # ---- parameters ------------------------------------------------------------------------------
-
-    def probabilities(self, seed: int) -> npt.NDArray[np.float64]:
-        """φ: given, or drawn from the prior with the source's seed; of `shape`."""
-        if self._known is not None:
-            return np.array(self._known)
-        return dirichlet.draw(self._prior, seed, PARAMETERS)
-
-    def posterior(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Parameters of the Dirichlet posteriors after ``counts``, of `shape`."""
-        return np.asarray(self._prior + dirichlet.check_counts(counts, self._prior))
-
-    def posterior_mean(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Mean of φ after ``counts``: the probabilities of the next word, of `shape`."""
-        posterior = self.posterior(counts)
-        return np.asarray(posterior / posterior.sum(axis=-1, keepdims=True))
 
     # ---- entropies -------------------------------------------------------------------------------
 
@@ -262,16 +208,6 @@ class MarkovSyntax:
         flat = np.bincount(rows * self.shape[2] + columns, minlength=math.prod(self.shape))
         return flat.reshape(self.shape)
 
-    def code_length_bits(self, counts: npt.ArrayLike) -> float:
-        """Bits of the words under the Dirichlet mixture: a function of the counts alone.
-
-        Parameters
-        ----------
-        counts : array_like of integers, shape `shape`
-            How often each word followed each word, in each kind.
-        """
-        return math.fsum(dirichlet.code_length_bits(counts, self._prior).ravel())
-
     def lengths_bits(self, lengths: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Bits of numbers of words under their distribution, which is known; infinite where it is zero."""
         words = np.asarray(lengths, dtype=np.float64)
@@ -299,11 +235,6 @@ class MarkovSyntax:
         """
         prior = self._prior.reshape(-1, self.shape[2])
         return dirichlet.sequential_bits(*self._events(kinds, words, offsets), prior)
-
-    def oracle_bits(self, counts: npt.ArrayLike, probabilities: npt.NDArray[np.float64]) -> float:
-        """Bits of the words for one who knows φ: -Σ counts log2 φ."""
-        array = dirichlet.check_counts(counts, self._prior)
-        return math.fsum(dirichlet.oracle_bits(array, probabilities).ravel())
 
     # ---- sentences -------------------------------------------------------------------------------
 

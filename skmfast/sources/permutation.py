@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.arguments import word
 from skmfast.sources import _contents
-from skmfast.sources.philox import check_word
 from skmfast.sources.streams import NAMES
 
 MAX_SIZE = 1 << 62
@@ -52,5 +52,5 @@ def permute(points: npt.ArrayLike, size: int, seed: int) -> npt.NDArray[np.uint6
         raise ValueError(f"size={size}: outside 1 to 2^62")
     if images.size and int(images.max()) >= size:
         raise ValueError(f"point {int(images.max())} is not below the size {size}")
-    _contents.permute(images, size, check_word(seed, "seed"), NAMES)
+    _contents.permute(images, size, word(seed, "seed"), NAMES)
     return images

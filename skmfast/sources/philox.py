@@ -5,10 +5,10 @@ For draws that Python code makes itself: few at a time, or many in step.
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
 import numpy.typing as npt
+
+from skmfast.arguments import word
 
 _MASK64 = (1 << 64) - 1
 _MASK32 = np.uint64(0xFFFFFFFF)
@@ -34,18 +34,7 @@ def stream_key(seed: int, stream: int) -> int:
     ValueError
         If one of them is not between 0 and 2^64 - 1.
     """
-    return mix64(check_word(seed, "seed") ^ mix64(check_word(stream, "stream")))
-
-
-def check_word(number: int, name: str) -> int:
-    """``number`` as an int; TypeError or ValueError unless it is an integer of 64 bits without sign."""
-    try:
-        word = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name}: {number!r} is not an integer") from None
-    if not 0 <= word <= _MASK64:
-        raise ValueError(f"{name}={word}: outside 0 to 2^64 - 1")
-    return word
+    return mix64(word(seed, "seed") ^ mix64(word(stream, "stream")))
 
 
 def random_blocks(key: int, index: npt.ArrayLike, attempt: int = 0) -> npt.NDArray[np.uint64]:

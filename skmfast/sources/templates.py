@@ -7,7 +7,6 @@ a learner has to learn, one distribution for each kind of element and attribute.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,13 +16,13 @@ import numpy.typing as npt
 
 from skmfast.sources import dirichlet
 from skmfast.sources.contents import NAME
+from skmfast.sources.dirichlet_syntax import DirichletSyntax, at_least_one
 from skmfast.sources.patterns import Slot, check_text, parse
-from skmfast.sources.streams import PARAMETERS
 
 ORDERS = ("random", "fixed")
 
 
-class TemplateSyntax:
+class TemplateSyntax(DirichletSyntax):
     """Kinds of sentences made of templates.
 
     A sentence about an element of kind r makes ``statements`` statements about distinct attributes, chosen
@@ -81,9 +80,8 @@ class TemplateSyntax:
             raise ValueError("no attribute has templates")
         for attribute in self._templates:
             self._check_templates(attribute, templates[attribute])
-        self._kinds = _at_least_one(kinds, "kinds")
-        self._kind_field = kind_field
-        self._statements = _at_least_one(statements, "statements")
+        super().__init__(kinds, kind_field)
+        self._statements = at_least_one(statements, "statements")
         if self._statements > len(self._templates):
             raise ValueError(f"statements={statements}: there are {len(self._templates)} attributes")
         if order not in ORDERS:
@@ -114,16 +112,6 @@ class TemplateSyntax:
         return tuple(self._templates)
 
     @property
-    def kinds(self) -> int:
-        """Number of kinds, n_syn."""
-        return self._kinds
-
-    @property
-    def kind_field(self) -> str | None:
-        """The field that decides the kind; None for the name's last one."""
-        return self._kind_field
-
-    @property
     def statements(self) -> int:
         """Statements in a sentence."""
         return self._statements
@@ -143,31 +131,11 @@ class TemplateSyntax:
         """(kinds, attributes, greatest number of templates): the shape of counts and probabilities."""
         return self._kinds, len(self._templates), int(self.num_templates.max())
 
-    @property
-    def prior(self) -> npt.NDArray[np.float64]:
-        """Parameters of the Dirichlet priors, of `shape`; zero where there is no template."""
-        return np.array(self._prior)
-
-    @property
-    def parameters_per_kind(self) -> int:
-        """d_syn: free parameters of one kind, templates less one added over the attributes."""
-        return int((self.num_templates - 1).sum())
-
-    @property
-    def num_parameters(self) -> int:
-        """n_syn · d_syn: free parameters of all kinds."""
-        return self._kinds * self.parameters_per_kind
-
     def __repr__(self) -> str:
         return (
             f"<TemplateSyntax: {len(self._templates)} attributes, {int(self.num_templates.sum())} templates,"
             f" {self._kinds} kinds, {self._statements} statements in {self._order} order>"
         )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TemplateSyntax) and self.to_dict() == other.to_dict()
-
-    __hash__ = None  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -223,29 +191,6 @@ class TemplateSyntax:
         description["templates"] = {name: description["templates"][name] for name in attributes}
         return type(self).from_dict(description)
 
-    # ---- parameters ------------------------------------------------------------------------------
-
-    def probabilities(self, seed: int) -> npt.NDArray[np.float64]:
-        """φ: given, or drawn from the prior with the source's seed.
-
-        Returns
-        -------
-        ndarray of float64, shape `shape`
-            Zero where there is no template.
-        """
-        if self._known is not None:
-            return np.array(self._known)
-        return dirichlet.draw(self._prior, seed, PARAMETERS)
-
-    def posterior(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Parameters of the Dirichlet posteriors after ``counts``, of `shape`."""
-        return np.asarray(self._prior + dirichlet.check_counts(counts, self._prior))
-
-    def posterior_mean(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Mean of φ after ``counts``: the probabilities of the next template, of `shape`."""
-        posterior = self.posterior(counts)
-        return np.asarray(posterior / posterior.sum(axis=-1, keepdims=True))
-
     # ---- bits ------------------------------------------------------------------------------------
 
     @property
@@ -262,20 +207,6 @@ class TemplateSyntax:
         """Counts of statements, of `shape`; the arguments are arrays that broadcast."""
         places = self._places(kinds, attributes, templates)
         return np.bincount(places, minlength=math.prod(self.shape)).reshape(self.shape)
-
-    def code_length_bits(self, counts: npt.ArrayLike) -> float:
-        """Bits of the templates under the Dirichlet mixture: a function of the counts alone.
-
-        Parameters
-        ----------
-        counts : array_like of integers, shape `shape`
-            How often each template came for each kind and attribute.
-        """
-        return math.fsum(self.code_length_by_choice_bits(counts).ravel())
-
-    def code_length_by_choice_bits(self, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """The same for each kind and attribute, shape (kinds, attributes)."""
-        return dirichlet.code_length_bits(counts, self._prior)
 
     def sequential_bits(
         self, kinds: npt.ArrayLike, attributes: npt.ArrayLike, templates: npt.ArrayLike
@@ -295,19 +226,6 @@ class TemplateSyntax:
         groups, categories = np.divmod(self._places(kinds, attributes, templates), self.shape[2])
         bits = dirichlet.sequential_bits(groups, categories, self._prior.reshape(-1, self.shape[2]))
         return bits.reshape(shape)
-
-    def oracle_bits(self, counts: npt.ArrayLike, probabilities: npt.NDArray[np.float64]) -> float:
-        """Bits of the templates for one who knows φ: -Σ counts log2 φ.
-
-        Parameters
-        ----------
-        counts : array_like of integers, shape `shape`
-            As in `code_length_bits`.
-        probabilities : ndarray of float64, shape `shape`
-            From `probabilities`.
-        """
-        array = dirichlet.check_counts(counts, self._prior)
-        return math.fsum(dirichlet.oracle_bits(array, probabilities).ravel())
 
     def entropy_bits(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Entropy of a sentence's syntax given φ, for each kind: choice of attributes and templates.
@@ -404,13 +322,3 @@ class TemplateSyntax:
                 raise ValueError(f"probabilities of {attribute!r}: not probabilities that add up to 1")
             array[:, place, : len(texts)] = values
         return array
-
-
-def _at_least_one(number: int, name: str) -> int:
-    try:
-        number = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name}: {number!r} is not an integer") from None
-    if number < 1:
-        raise ValueError(f"{name}={number}: less than 1")
-    return number

@@ -3,6 +3,7 @@
 `structure_function` gives the lower hull of (model bits, data bits), the MDL minimum, and what each step
 buys. Three classes: context trees (exact, `skmfast.codes.tree_hull`), what is known of a labelled corpus
 (exact, `skmfast.structure.knowledge`), and neural models that were measured (`skmfast.structure.neural`).
+`skmfast.structure.tokens` tells which tokens of a labelled corpus a context tree's bits pay for.
 """
 
 from __future__ import annotations

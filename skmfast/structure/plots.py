@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from skmfast.laws.plots import ACCENT, INK, MUTED, SERIES, _dress, _legend, draw_by
+from skmfast.laws.drawing import ACCENT, INK, MUTED, SERIES, draw_by, dress, legend, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,9 +37,7 @@ def draw(content: bytes, target: str | os.PathLike[str], name: str = "table") ->
 
 def structure_figure(table: Table) -> Figure:
     """Left the curve, right data bits saved per model bit; both against model bits."""
-    from matplotlib import pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 4.3))
+    figure, [[left, right]] = panels(1, 2, 10.4, 4.3)
     hull = table.where(curve="hull")
     scale, unit = _scale(table.metadata)
     _curve_panel(left, table, hull, scale, unit)
@@ -77,8 +75,8 @@ def _curve_panel(axes: Axes, table: Table, hull: dict[str, Any], scale: float, u
     for place, (name, bits) in enumerate(table.metadata["references"].items()):
         axes.axhline(bits * scale, color=MUTED, linewidth=0.9, dashes=(1, 2 + place), label=name)
     axes.set_ylim(bottom=0)
-    _dress(axes, x=f"model, {unit}", y=f"data given the model, {unit}", title="structure function")
-    _legend(axes, loc="best")
+    dress(axes, x=f"model, {unit}", y=f"data given the model, {unit}", title="structure function")
+    legend(axes, loc="best")
 
 
 def _saving_panel(axes: Axes, hull: dict[str, Any], scale: float, unit: str) -> None:
@@ -91,7 +89,7 @@ def _saving_panel(axes: Axes, hull: dict[str, Any], scale: float, unit: str) -> 
     else:
         axes.text(0.5, 0.5, "no model saves anything", ha="center", color=MUTED, transform=axes.transAxes)
     axes.axhline(1, color=ACCENT, linewidth=0.9, dashes=(1, 2))
-    _dress(axes, x=f"model, {unit}", y="data bits saved per model bit", title="what each model bit buys")
+    dress(axes, x=f"model, {unit}", y="data bits saved per model bit", title="what each model bit buys")
 
 
 # ---- which tokens are bought ------------------------------------------------------------------------------
@@ -100,13 +98,12 @@ def _saving_panel(axes: Axes, hull: dict[str, Any], scale: float, unit: str) -> 
 def tokens_figure(table: Table) -> Figure:
     """Left bits of a token by kind along the hull, right the model bits at which each kind is half bought."""
     from matplotlib import colormaps
-    from matplotlib import pyplot as plt
 
     kinds = table.metadata["kinds"]
     bought = [bits / 1e6 for bits in table.metadata["bought_at"]]
     shades = [colormaps["plasma"](0.85 * k / max(len(kinds) - 3, 1)) for k in range(len(kinds) - 2)]
     colors = [INK, MUTED, *shades]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), gridspec_kw={"width_ratios": [1.5, 1]})
+    figure, [[left, right]] = panels(1, 2, 11, 4.6, gridspec_kw={"width_ratios": [1.5, 1]})
     for k, name in enumerate(kinds):
         rows = table.where(kind=name)
         labels = {0: "syntax", 1: "names", 2: f"knowledge: {name} sentences", len(kinds) - 1: f"… {name}"}
@@ -118,12 +115,12 @@ def tokens_figure(table: Table) -> Figure:
             bought[k], k, linestyle="none", marker="o" if k > 1 else "s", markersize=6, color=colors[k]
         )
     left.set_ylim(bottom=0)
-    _dress(left, x="model, Mbit", y="data, bits per token", title="what the tokens of each kind cost")
-    _legend(left, loc="upper right")
+    dress(left, x="model, Mbit", y="data, bits per token", title="what the tokens of each kind cost")
+    legend(left, loc="upper right")
     right.set_yticks(range(len(kinds)), kinds)
     right.invert_yaxis()
     correlation = table.metadata["rank_correlation"]
-    _dress(
+    dress(
         right, x="half bought at model, Mbit", title=f"order of purchase (rank correlation {correlation:.3f})"
     )
     right.tick_params(axis="y", labelsize=7)

@@ -68,13 +68,6 @@ class Purchases:
         bought = self.bought_at[2:]
         return float(spearmanr(np.arange(len(bought)), bought).statistic) if len(bought) > 1 else math.nan
 
-    def element_rank_correlation(self, least_count: int = 1) -> float:
-        """The same of single elements with at least so many sentences."""
-        from scipy.stats import spearmanr
-
-        kept = self.counts >= least_count
-        return float(spearmanr(-self.frequencies[kept], self.elements_bought_at[kept]).statistic)
-
     def table(self) -> Table:
         """A row for each kind at each point: kind, model_bits, bits; and one for each element.
 

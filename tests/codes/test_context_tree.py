@@ -4,9 +4,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from hypothesis import strategies as st
 from skmfast.codes._context_tree import PADDING, TreeModel, least_memory
 from skmfast.codes.context_tree import ContextTree
 from skmfast.errors import CorruptStreamError
+from skmfast.settings import ISAS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -188,19 +186,10 @@ print(json.dumps({"bits": code.lengths([text]).bits, "payload": hashlib.sha256(p
 
 
 @pytest.mark.parametrize("name", ["alice29.txt", "lcet10.txt"])
-def test_every_instruction_set_writes_the_same_stream(corpora_dir, name):
+def test_every_instruction_set_writes_the_same_stream(corpora_dir, name, on_isa):
     """Every corpus under 1 MB, encoded, decoded and measured on each instruction set."""
     path = corpora_dir / name
-    results = []
-    for isa in ("baseline", "avx2", "avx512"):
-        run = subprocess.run(
-            [sys.executable, "-c", ON_ISA, str(path)],
-            env={**os.environ, "SKMFAST_ISA": isa},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        results.append(json.loads(run.stdout))
+    results = [json.loads(on_isa(isa, "-c", ON_ISA, str(path))) for isa in ISAS]
     assert results[1] == results[0]
     assert results[2] == results[0]
     assert results[0]["same"]
@@ -290,15 +279,5 @@ print(digest.hexdigest())
 """
 
 
-def test_random_files_on_every_instruction_set():
-    digests = set()
-    for isa in ("baseline", "avx2", "avx512"):
-        run = subprocess.run(
-            [sys.executable, "-c", MANY_ON_ISA],
-            env={**os.environ, "SKMFAST_ISA": isa},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        digests.add(run.stdout)
-    assert len(digests) == 1
+def test_random_files_on_every_instruction_set(on_isa):
+    assert len({on_isa(isa, "-c", MANY_ON_ISA) for isa in ISAS}) == 1

@@ -1,8 +1,5 @@
 """Context-tree weighting: the core against twins in plain Python."""
 
-import os
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmfast.codes.context_tree import ContextTree, least_memory
+from skmfast.settings import ISAS
 
 # One letter, two that part at the first bit or at the last, zero bytes like those before a document, several.
 ALPHABETS = [b"a", b"\x01\x81", b"ab", b"\x00\x01\xff", b"abcdef\xe0"]
@@ -84,19 +82,15 @@ def test_parts_threads_and_memory_leave_every_bit(corpora_dir):
         assert code.lengths_from(sum(counts[1:], counts[0]), threads=threads, memory=tight).bits == whole
 
 
-@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
-def test_every_instruction_set_gives_the_same_bits(isa):
+@pytest.mark.parametrize("isa", ISAS)
+def test_every_instruction_set_gives_the_same_bits(isa, on_isa):
     program = (
         "from skmfast.codes.context_tree import ContextTree\n"
         "text = b''.join(b'%d squared is %d; ' % (i, i * i) for i in range(5000))\n"
         "print(ContextTree(weighting='ctw').lengths([text]).bits.hex())\n"
     )
-    environment = dict(os.environ, SKMFAST_ISA=isa)
-    printed = subprocess.run(
-        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
-    ).stdout
     text = b"".join(b"%d squared is %d; " % (i, i * i) for i in range(5000))
-    assert float.fromhex(printed) == ContextTree(weighting="ctw").lengths([text]).bits
+    assert float.fromhex(on_isa(isa, "-c", program)) == ContextTree(weighting="ctw").lengths([text]).bits
 
 
 def test_order_of_documents_does_not_matter():

@@ -1,9 +1,5 @@
 """Code lengths given a reference: against two full computations, on threads, on real texts, and bad input."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -13,6 +9,7 @@ from skmfast.codes.context_tree import ContextTree
 from skmfast.codes.krichevsky_trofimov import KrichevskyTrofimov
 from skmfast.codes.reference import ConditionalCode
 from skmfast.codes.registry import make_code
+from skmfast.settings import ISAS
 
 
 def two_computations(code, reference, documents):
@@ -123,18 +120,8 @@ for symbols in (2, 20, 256):
 """
 
 
-def test_same_bits_on_every_instruction_set():
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", ON_ISA],
-            env={**os.environ, "SKMFAST_ISA": isa},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for isa in ("baseline", "avx2", "avx512")
-    }
-    assert len(outputs) == 1
+def test_same_bits_on_every_instruction_set(on_isa):
+    assert len({on_isa(isa, "-c", ON_ISA) for isa in ISAS}) == 1
 
 
 def test_long_runs_of_one_byte():

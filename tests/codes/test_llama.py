@@ -1,8 +1,6 @@
 """Llama's trunk against its twin: shapes of all kinds, whole windows and step by step, instruction sets."""
 
 import os
-import subprocess
-import sys
 
 import llama_twin
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from skmfast.codes.llama import Llama
 from skmfast.codes.llama2c import LlamaSizes, read_llama2c
 from skmfast.errors import ModelFileError
+from skmfast.settings import ISAS
 
 SHAPES = {
     "stories260K": LlamaSizes(64, 172, 5, 8, 4, 512, 512, True),
@@ -136,19 +135,9 @@ print(digest.hexdigest())
 """
 
 
-def test_every_instruction_set_gives_the_same_bits():
+def test_every_instruction_set_gives_the_same_bits(on_isa):
     program = _DIGEST.format(folder=os.path.dirname(__file__))
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "SKMFAST_ISA": isa},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for isa in ("baseline", "avx2", "avx512")
-    }
-    assert len(digests) == 1
+    assert len({on_isa(isa, "-c", program) for isa in ISAS}) == 1
 
 
 def test_tokens_outside_the_vocabulary():

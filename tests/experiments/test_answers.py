@@ -13,11 +13,9 @@ from skmfast.experiments.answers import (  # noqa: E402
     Answers,
     answers,
     calibration,
-    calibration_error,
     predicted_rates,
     predicted_wrong,
     questions,
-    wrong_by_class,
 )
 from skmfast.experiments.corpora import CorpusConfiguration, training_and_test  # noqa: E402
 
@@ -131,26 +129,19 @@ def made_up(corpus, generator):
     return Answers(corpus, correct, confidence, confidence / 2, 1 - confidence)
 
 
-def test_tables(training, asked):
+def test_calibration(asked):
     found = made_up(asked, np.random.default_rng(0))
-    wrong = predicted_wrong(training, asked)
-    table = wrong_by_class(found, training.counts, wrong).to_pydict()
-    assert sum(table["questions"]) == len(asked)
-    assert table["questions"][0] == 30
-    unseen = asked.elements >= len(training.counts)
-    assert table["wrong"][0] == pytest.approx((~found.correct)[unseen].mean())
-    assert table["expected_wrong"][0] == pytest.approx((1 - found.probability)[unseen].mean())
-    assert table["confident_wrong"][0] == pytest.approx(
-        ((found.confidence > 0.5) & ~found.correct)[unseen].mean()
-    )
-    assert table["predicted"][0] == pytest.approx(7 / 8)
     bins = calibration(found, 5)
     assert sum(bins["questions"].to_pylist()) == len(asked)
     rows = (found.confidence >= 0.4) & (found.confidence < 0.6)
     assert bins["correct"][2].as_py() == pytest.approx(found.correct[rows].mean())
-    assert calibration_error(bins) < 0.15
-    worse = dataclasses.replace(found, correct=np.zeros(len(asked), bool))
-    assert calibration_error(calibration(worse, 5)) == pytest.approx(found.confidence.mean())
+    assert bins["confidence"][2].as_py() == pytest.approx(found.confidence[rows].mean())
+
+
+def test_confident_and_wrong(asked):
+    found = made_up(asked, np.random.default_rng(0))
+    assert np.array_equal(found.confident_and_wrong, (found.confidence > 0.5) & ~found.correct)
+    assert 0 < found.confident_and_wrong.sum() < (~found.correct).sum()
 
 
 def test_bad_arguments(training, asked):

@@ -18,7 +18,6 @@ from skmfast.experiments.fits import (
     fits_of,
     fits_table,
     interval,
-    local_exponents,
     mean_fit,
     order_fit,
     points_of,
@@ -117,13 +116,6 @@ def test_intervals_of_samples_without_a_fit():
     assert interval([1.0, 1.0]) == (1.0, 1.0)
     assert all(map(math.isnan, interval([1.0] * 8 + [math.nan] * 2)))
     assert all(map(math.isnan, interval([])))
-
-
-def test_local_exponents():
-    middle, exponents = local_exponents(np.array([1.0, 100.0, 1e4]), np.array([1.0, 0.1, -1.0]))
-    assert middle.tolist() == [10.0, 1000.0]
-    assert exponents[0] == pytest.approx(0.5)
-    assert math.isnan(exponents[1])
 
 
 @pytest.mark.parametrize(

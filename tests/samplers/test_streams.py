@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,15 +56,8 @@ def test_golden_streams(threads):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-def test_instruction_sets_agree(isa):
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env={**os.environ, "SKMFAST_ISA": isa},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == json.loads(GOLDEN.read_text())
+def test_instruction_sets_agree(isa, on_isa):
+    assert json.loads(on_isa(isa, __file__)) == json.loads(GOLDEN.read_text())
 
 
 if __name__ == "__main__":

@@ -56,7 +56,6 @@ def test_bits_of_sampled_statements(options):
     assert each.shape == (900, syntax.statements)
     bits = syntax.code_length_bits(counts)
     assert each.sum() == pytest.approx(bits, rel=1e-11)
-    assert syntax.code_length_by_choice_bits(counts).sum() == pytest.approx(bits, rel=1e-12)
     # Sampled bits a sentence estimate the entropy.
     chosen = phi[kinds, attributes, templates]
     sentence = -np.log2(chosen).sum(axis=1) + syntax.choice_bits

@@ -16,7 +16,7 @@ from skmfast.laws.zipf import fit_zipf
 from skmfast.report.excerpts import decoded
 from skmfast.report.html import figure, missing, paragraph, row
 from skmfast.report.jobs import Job, Unavailable
-from skmfast.report.numerals import counted, estimate, fixed, whole
+from skmfast.report.numerals import counted, fixed, whole
 from skmfast.report.svg import Axis, Plot
 from skmfast.report.tables import made, reason_of, without
 
@@ -274,8 +274,3 @@ def estimates(table: Table, kind: str) -> dict[str, Estimate]:
         )
         if np.isfinite(value)
     }
-
-
-def in_words(found: dict[str, Estimate]) -> str:
-    """Estimates one behind the other."""
-    return "; ".join(f"{METHODS[method]} {estimate(value)}" for method, value in found.items())

@@ -1,17 +1,19 @@
-"""The README's tables of code lengths and speeds, from a record of bench_codelength.py and nothing else.
+"""The README's tables of code lengths and speeds, from the record of bench_codelength.py and nothing else.
 
-``python bench/readme_table.py bench/results/codelength.json`` prints the Markdown; ``--write README.md`` puts
-it between the two marks there, and tests/test_readme_figures.py checks that it is what the record says.
+``python bench/codelength_table.py`` prints the Markdown; ``--write README.md`` puts it between the two marks
+there, and tests/test_readme_figures.py checks that it is what the record says.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-BEGIN = "<!-- codelength: from bench/results/codelength.json by bench/readme_table.py -->"
+from readme_blocks import markdown, print_or_write
+
+RESULTS = Path(__file__).parent / "results"
+BEGIN = "<!-- codelength: from bench/results/codelength.json by bench/codelength_table.py -->"
 END = "<!-- codelength: end -->"
 # What a ratio compares with: the label, and the beginning of the row's name or its family.
 RIVALS = (("xz -9e", "xz -9e"), ("7z PPMd (best order)", "7z PPMd"), ("bzip3", "bzip3"))
@@ -69,11 +71,6 @@ def labels_by_bits(rows: list[Row]) -> list[str]:
     for row in rows:
         excess.setdefault(label(row), []).append(row["bits_per_byte"] / least[row["file"]])
     return sorted(excess, key=lambda name: sum(excess[name]) / len(excess[name]))
-
-
-def markdown(header: list[str], lines: list[list[str]]) -> str:
-    table = [header, ["---"] + ["---:"] * (len(header) - 1), *lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in table)
 
 
 def shown(name: str, rows: list[Row]) -> str:
@@ -178,54 +175,9 @@ def readme_block(record: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def block_in(text: str, begin: str = BEGIN, end: str = END) -> str | None:
-    """What stands between the marks, or None where there are none."""
-    _, found, rest = text.partition(begin)
-    inside, closed, _ = rest.partition(end)
-    return inside.strip() if found and closed else None
-
-
-def with_block(text: str, block: str, begin: str = BEGIN, end: str = END) -> str:
-    """``text`` with ``block`` between the marks.
-
-    Raises
-    ------
-    ValueError
-        If the marks are not there.
-    """
-    if block_in(text, begin, end) is None:
-        raise ValueError(f"there is no line {begin} followed by {end}")
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n\n{block}\n\n{end}{after}"
-
-
-def print_or_write(description: str | None, text: str, begin: str, end: str) -> None:
-    """The command line of a script that makes a block of the README: prints it, or writes it there."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--write", type=Path, metavar="README.md")
-    target = parser.parse_args().write
-    if target is None:
-        print(text)
-    else:
-        target.write_text(with_block(target.read_text(), text, begin, end))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("record", type=Path)
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="page with the marks; otherwise print")
-    options = parser.parse_args()
-    block = readme_block(json.loads(options.record.read_text()))
-    if options.write is None:
-        print(block)
-    else:
-        options.write.write_text(with_block(options.write.read_text(), block))
+def from_results() -> str:
+    return readme_block(json.loads((RESULTS / "codelength.json").read_text()))
 
 
 if __name__ == "__main__":
-    main()
+    print_or_write(__doc__, from_results(), BEGIN, END)
