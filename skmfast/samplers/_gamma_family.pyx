@@ -80,7 +80,8 @@ def dirichlet(uint64_t seed, uint64_t stream, uint64_t first, const double[::1] 
     cdef size_t size = shapes.size
     cdef size_t count = out.size
     with nogil:
-        dirichlet_draws(stream_key(seed, stream), first, DoublesIn(&shapes[0], size), DoublesOut(&out[0], count), threads)
+        dirichlet_draws(
+            stream_key(seed, stream), first, DoublesIn(&shapes[0], size), DoublesOut(&out[0], count), threads)
 
 
 def all_within(const double[::1] values not None, double least, double most, unsigned threads):
