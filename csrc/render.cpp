@@ -3,18 +3,21 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <exception>
 #include <map>
 #include <numeric>
+#include <ranges>
 #include <string>
 #include <tuple>
 #include <utility>
 
 #include "simd/philox.hpp"
 #include "skm/parallel.hpp"
+#include "team.hpp"
 
 namespace skm {
 namespace {
@@ -29,7 +32,7 @@ constexpr std::size_t kAhead = 24;
 // Sentences for which a thread is worth starting, and that a thread takes at a time: what is drawn of them,
 // and what is written, stays in the second-level cache.
 constexpr std::size_t kGrain = 4096;
-constexpr std::size_t kBlock = 960;
+constexpr std::size_t kBlock = 480;
 
 constexpr double kTwo53 = 0x1p53;
 
@@ -501,10 +504,13 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
   text_offsets[0] = 0;
   token_offsets[0] = 0;
   drawn.begin((count + kBlock - 1) / kBlock, part_count(count, kGrain, threads));
-  parallel_blocks(count, kBlock, drawn.threads_, [&](std::size_t begin, std::size_t end) {
-    Drawn::Block& block = drawn.blocks_[begin / kBlock];
+  drawn.team_->run(drawn.num_blocks_, [&](std::size_t number, unsigned worker) {
+    const std::size_t begin = number * kBlock, end = std::min(count, begin + kBlock);
+    Drawn::Block& block = drawn.blocks_[number];
     block.begin = begin;
     block.end = end;
+    block.worker = worker;
+    block.taken = false;
     block.known = known(elements, begin, end);
     block.failure = nullptr;
     if (block.known < end) return;
@@ -518,8 +524,10 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
     }
   });
   for (const Drawn::Block& block : drawn.blocks()) {
+    if (!block.failure && block.known == block.end) continue;
+    drawn.team_.reset();
     if (block.failure) std::rethrow_exception(block.failure);
-    if (block.known < block.end) return block.known;
+    return block.known;
   }
   drawn.place();
   return count;
@@ -533,10 +541,15 @@ std::size_t Renderer::known(std::span<const std::uint32_t> elements, std::size_t
   return static_cast<std::size_t>(std::find_if(elements.data() + begin, last, unknown) - elements.data());
 }
 
+Drawn::Drawn() = default;
+Drawn::~Drawn() = default;
+
 void Drawn::begin(std::size_t num_blocks, std::size_t threads) {
   if (blocks_.size() < num_blocks) blocks_.resize(num_blocks);
   num_blocks_ = num_blocks;
   threads_ = threads;
+  constexpr auto nothing = [] {};
+  team_ = std::make_unique<Team>(static_cast<unsigned>(threads), nothing, nothing);
 }
 
 /// Each block has counted from 0: it goes behind those before it.
@@ -629,22 +642,29 @@ void Renderer::write_block(const Drawn::Block& block, std::uint8_t* text, Token*
 }
 
 template <class Token>
-void Renderer::write(const Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offsets, Token* tokens,
+void Renderer::write(Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offsets, Token* tokens,
                      std::uint64_t* token_offsets, std::uint8_t* labels) const {
-  const std::span<const Drawn::Block> blocks = drawn.blocks();
-  parallel_blocks(blocks.size(), 1, drawn.threads_, [&](std::size_t number, std::size_t) {
-    const Drawn::Block& block = blocks[number];
-    for (std::size_t i = block.begin; number > 0 && i < block.end; ++i) {
+  const std::span<Drawn::Block> blocks = drawn.blocks();
+  const auto write_one = [&](Drawn::Block& block) {
+    if (std::atomic_ref(block.taken).exchange(true, std::memory_order_relaxed)) return;
+    for (std::size_t i = block.begin; block.begin > 0 && i < block.end; ++i) {
       text_offsets[i + 1] += block.text_begin;
       token_offsets[i + 1] += block.token_begin;
     }
     write_block(block, text, tokens, labels);
+  };
+  // Each thread first what it has drawn, then what others have left, of which they come last to the last.
+  drawn.team_->run(drawn.threads_, [&](std::size_t, unsigned worker) {
+    for (Drawn::Block& block : blocks)
+      if (block.worker == worker) write_one(block);
+    for (Drawn::Block& block : std::views::reverse(blocks)) write_one(block);
   });
+  drawn.team_.reset();
 }
 
-template void Renderer::write(const Drawn&, std::uint8_t*, std::uint64_t*, std::uint16_t*, std::uint64_t*,
+template void Renderer::write(Drawn&, std::uint8_t*, std::uint64_t*, std::uint16_t*, std::uint64_t*,
                               std::uint8_t*) const;
-template void Renderer::write(const Drawn&, std::uint8_t*, std::uint64_t*, std::uint32_t*, std::uint64_t*,
+template void Renderer::write(Drawn&, std::uint8_t*, std::uint64_t*, std::uint32_t*, std::uint64_t*,
                               std::uint8_t*) const;
 
 }  // namespace skm

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "skm/parallel.hpp"
+
 namespace skm {
 
 class Team {
@@ -52,6 +54,7 @@ class Team {
     }
     work(0);
     if (count > 1) {
+      soon([this] { return busy_.load() == 0; });
       for (std::uint32_t left = busy_.load(); left != 0; left = busy_.load()) busy_.wait(left);
     }
   }
@@ -69,6 +72,7 @@ class Team {
   void serve(unsigned worker) {
     begin_();
     for (std::uint32_t seen = 0;;) {
+      soon([this, seen] { return round_.load() != seen; });
       round_.wait(seen);
       ++seen;
       if (task_ == nullptr) break;

@@ -7,11 +7,14 @@ a parameter is an array of one value for all draws or of one value a draw.
 """
 
 from libc.stdint cimport uint64_t
+from libcpp cimport bool as cbool
 
 
 cdef extern from "<span>" namespace "std" nogil:
     cdef cppclass DoublesOut "std::span<double>":
         DoublesOut(double*, size_t)
+    cdef cppclass DoublesIn "std::span<const double>":
+        DoublesIn(const double*, size_t)
     cdef cppclass CountsOut "std::span<std::uint64_t>":
         CountsOut(uint64_t*, size_t)
 
@@ -28,7 +31,8 @@ cdef extern from "skm/gamma.hpp" namespace "skm" nogil:
         size_t stride
     void gamma_draws(uint64_t, uint64_t, Shapes, bint, DoublesOut, unsigned) except +
     void beta_draws(uint64_t, uint64_t, Shapes, Shapes, DoublesOut, unsigned) except +
-    void normalise_logs(DoublesOut, unsigned) except +
+    void dirichlet_draws(uint64_t, uint64_t, DoublesIn, DoublesOut, unsigned) except +
+    cbool values_within "skm::all_within"(DoublesIn, double, double, unsigned) except +
 
 
 cdef extern from "skm/binomial.hpp" namespace "skm" nogil:
@@ -68,13 +72,26 @@ def beta(uint64_t seed, uint64_t stream, uint64_t first, const double[::1] a not
         beta_draws(stream_key(seed, stream), first, first_shapes, second_shapes, DoublesOut(&out[0], count), threads)
 
 
-def normalise(double[::1] logs not None, unsigned threads):
-    """Logarithms of weights into weights that sum to 1, in place."""
-    if logs.size == 0:
+def dirichlet(uint64_t seed, uint64_t stream, uint64_t first, const double[::1] shapes not None,
+              double[::1] out not None, unsigned threads):
+    """Draws of shapes.size numbers each, one behind the other."""
+    if out.size == 0:
         return
-    cdef size_t count = logs.size
+    cdef size_t size = shapes.size
+    cdef size_t count = out.size
     with nogil:
-        normalise_logs(DoublesOut(&logs[0], count), threads)
+        dirichlet_draws(
+            stream_key(seed, stream), first, DoublesIn(&shapes[0], size), DoublesOut(&out[0], count), threads)
+
+
+def all_within(const double[::1] values not None, double least, double most, unsigned threads):
+    if values.size == 0:
+        return True
+    cdef size_t count = values.size
+    cdef cbool every
+    with nogil:
+        every = values_within(DoublesIn(&values[0], count), least, most, threads)
+    return every
 
 
 def binomial(uint64_t seed, uint64_t stream, uint64_t first, const uint64_t[::1] trials not None,

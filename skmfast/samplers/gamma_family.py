@@ -72,10 +72,11 @@ def gamma(
     >>> bool(gamma(1e-5, seed=1, log=True) < -700)
     True
     """
-    shapes = _parameter(shape, "shape", MIN_SHAPE, MAX_SHAPE)
+    workers = resolve_threads(threads)
+    shapes = _parameter(shape, "shape", MIN_SHAPE, MAX_SHAPE, workers)
     result = _result(_size(size, shapes), out, np.float64)
     place = _place(seed, stream, first)
-    _gamma.gamma(*place, _spread(shapes, result), log, result.reshape(-1), resolve_threads(threads))
+    _gamma.gamma(*place, _spread(shapes, result), log, result.reshape(-1), workers)
     return result
 
 
@@ -107,11 +108,12 @@ def beta(
     >>> bool(abs(x.mean() - 0.5 / 3.5) < 0.03)
     True
     """
-    a_values = _parameter(a, "a", MIN_SHAPE, MAX_SHAPE)
-    b_values = _parameter(b, "b", MIN_SHAPE, MAX_SHAPE)
+    workers = resolve_threads(threads)
+    a_values = _parameter(a, "a", MIN_SHAPE, MAX_SHAPE, workers)
+    b_values = _parameter(b, "b", MIN_SHAPE, MAX_SHAPE, workers)
     result = _result(_size(size, a_values, b_values), out, np.float64)
     shapes = _spread(a_values, result), _spread(b_values, result)
-    _gamma.beta(*_place(seed, stream, first), *shapes, result.reshape(-1), resolve_threads(threads))
+    _gamma.beta(*_place(seed, stream, first), *shapes, result.reshape(-1), workers)
     return result
 
 
@@ -153,16 +155,14 @@ def dirichlet(
     >>> round(float(dirichlet([1e-9, 1e-9, 1e-9], seed=4).sum()), 12)
     1.0
     """
-    shapes = _parameter(concentration, "concentration", MIN_SHAPE, MAX_SHAPE)
+    workers = resolve_threads(threads)
+    shapes = _parameter(concentration, "concentration", MIN_SHAPE, MAX_SHAPE, workers)
     if shapes.ndim != 1 or shapes.size == 0:
         raise ValueError(f"concentration: shape {shapes.shape} instead of (K,) with K >= 1")
     rows = _dimensions(() if size is None else size)
     result = _result((*rows, shapes.size), out, np.float64)
-    workers = resolve_threads(threads)
-    flat = result.reshape(-1)
-    _gamma.gamma(*_place(seed, stream, first), _spread(shapes, result), True, flat, workers)
-    for row in flat.reshape(-1, shapes.size):
-        _gamma.normalise(row, workers)
+    place = _place(seed, stream, first)
+    _gamma.dirichlet(*place, np.ascontiguousarray(shapes), result.reshape(-1), workers)
     return result
 
 
@@ -210,18 +210,21 @@ def binomial(
         raise TypeError(f"trials must be integers, got {numbers.dtype}")
     if numbers.size and (int(numbers.min()) < 0 or int(numbers.max()) > MAX_TRIALS):
         raise ValueError(f"trials: outside 0 to {MAX_TRIALS}")
-    chances = _parameter(probability, "probability", 0.0, 1.0)
+    workers = resolve_threads(threads)
+    chances = _parameter(probability, "probability", 0.0, 1.0, workers)
     result = _result(_size(size, numbers, chances), out, np.uint64)
     spread = _spread(numbers.astype(np.uint64), result), _spread(chances, result)
-    _gamma.binomial(*_place(seed, stream, first), *spread, result.reshape(-1), resolve_threads(threads))
+    _gamma.binomial(*_place(seed, stream, first), *spread, result.reshape(-1), workers)
     return result
 
 
 # ---- arguments -----------------------------------------------------------------------------------
 
 
-def _parameter(values: npt.ArrayLike, name: str, least: float, most: float) -> Doubles:
+def _parameter(values: npt.ArrayLike, name: str, least: float, most: float, threads: int) -> Doubles:
     array = np.asarray(values, dtype=np.float64)
+    if array.flags.c_contiguous and _gamma.all_within(array.reshape(-1), least, most, threads):
+        return array
     bad = ~((array >= least) & (array <= most))
     if bad.any():
         where = f"[{', '.join(map(str, np.argwhere(bad)[0]))}]" if array.ndim else ""

@@ -324,8 +324,7 @@ def weights_given(
     shapes[-1] = concentration + discount * numbers.size
     workers = resolve_threads(threads)
     weights = np.empty_like(shapes)
-    _gamma.gamma(word(seed, "seed"), word(stream, "stream"), 0, shapes, True, weights, workers)
-    _gamma.normalise(weights, workers)
+    _gamma.dirichlet(word(seed, "seed"), word(stream, "stream"), 0, shapes, weights, workers)
     return weights[:-1], float(weights[-1])
 
 

@@ -73,10 +73,10 @@ cdef extern from "skm/render.hpp" namespace "skm" nogil:
         size_t draw(Words elements, uint64_t first, uint64_t key, uint16_t* choices, uint64_t* text_offsets,
                     uint64_t* token_offsets, Drawn& drawn, unsigned threads) except +
         void write16 "write<std::uint16_t>"(
-            const Drawn& drawn, uint8_t* text, uint64_t* text_offsets, uint16_t* tokens,
+            Drawn& drawn, uint8_t* text, uint64_t* text_offsets, uint16_t* tokens,
             uint64_t* token_offsets, uint8_t* labels) except +
         void write32 "write<std::uint32_t>"(
-            const Drawn& drawn, uint8_t* text, uint64_t* text_offsets, uint32_t* tokens,
+            Drawn& drawn, uint8_t* text, uint64_t* text_offsets, uint32_t* tokens,
             uint64_t* token_offsets, uint8_t* labels) except +
 
 

@@ -34,7 +34,12 @@ void gamma_draws(std::uint64_t key, std::uint64_t first, Shapes shapes, bool log
 void beta_draws(std::uint64_t key, std::uint64_t first, Shapes a, Shapes b, std::span<double> out,
                 unsigned threads);
 
-/// Turns logarithms of gamma draws into a Dirichlet draw in place: exp(x_k) / sum, sums in a fixed order.
-void normalise_logs(std::span<double> logs, unsigned threads);
+/// Dirichlet draws, one behind the other in `out`, a multiple of shapes.size() > 0: number r of gamma draws
+/// first + r * shapes.size() on, each divided by their sum, by way of logarithms. Sums are in a fixed order.
+void dirichlet_draws(std::uint64_t key, std::uint64_t first, std::span<const double> shapes,
+                     std::span<double> out, unsigned threads);
+
+/// Whether all values are from `least` to `most`; NaN is not.
+bool all_within(std::span<const double> values, double least, double most, unsigned threads);
 
 }  // namespace skm

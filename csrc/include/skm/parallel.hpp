@@ -13,6 +13,19 @@
 
 namespace skm {
 
+/// Waits for done() for as long as other threads of the same work may take to end, some tens of microseconds,
+/// letting others run. Returns whether it has come true. A thread that sleeps instead is woken late: by then
+/// short work could be over. Memory that done() reads must be atomic.
+template <class Done>
+bool soon(Done&& done) noexcept {
+  constexpr int kTries = 200;
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (done()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
 /// How many parts parallel_ranges makes of `count` items when a part should have at least `grain`.
 inline std::size_t part_count(std::size_t count, std::size_t grain, unsigned threads) noexcept {
   return std::clamp<std::size_t>(count / std::max<std::size_t>(grain, 1), 1, std::max(threads, 1u));
@@ -51,7 +64,7 @@ void parallel_ranges(std::size_t count, std::size_t parts, Body&& body) {
 /// do the work.
 template <class Body>
 void parallel_blocks(std::size_t count, std::size_t block, std::size_t threads, Body&& body) {
-  std::atomic<std::size_t> next = 0;
+  std::atomic<std::size_t> next = 0, ended = 0;
   const std::size_t blocks = (count + block - 1) / block;
   const auto work = [&body, &next, count, block, blocks] {
     for (std::size_t b = next.fetch_add(1); b < blocks; b = next.fetch_add(1)) {
@@ -62,10 +75,16 @@ void parallel_blocks(std::size_t count, std::size_t block, std::size_t threads, 
   threads = std::min(threads, blocks);
   if (threads > 1) workers.reserve(threads - 1);
   try {
-    for (std::size_t t = 1; t < threads; ++t) workers.emplace_back(work);
+    for (std::size_t t = 1; t < threads; ++t) {
+      workers.emplace_back([&work, &ended] {
+        work();
+        ended.fetch_add(1, std::memory_order_release);
+      });
+    }
   } catch (const std::system_error&) {
   }
   work();
+  soon([&] { return ended.load(std::memory_order_acquire) == workers.size(); });
   for (std::thread& worker : workers) worker.join();
 }
 

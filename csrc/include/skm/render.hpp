@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -74,17 +75,23 @@ inline constexpr std::uint32_t kMaxPieceSize = 65535;
 /// Looks at every array of the plan. A Renderer may be made from a plan without fault only.
 RenderFault check_plan(const RenderPlan& plan);
 
+class Team;
+
 /// Sentences as the numbers of their spans: what Renderer::draw leaves to Renderer::write, about 32 bytes a
-/// sentence. Good for the Renderer that made it; drawing into it again needs no new memory.
+/// sentence, and the threads that have drawn them, which write them too. Good for the Renderer that made it;
+/// drawing into it again needs no new memory.
 class Drawn {
  public:
+  Drawn();
+  ~Drawn();
+
   /// Bytes of text, and tokens, of all sentences.
   std::uint64_t text_size() const noexcept { return text_size_; }
   std::uint64_t num_tokens() const noexcept { return num_tokens_; }
 
  private:
   friend class Renderer;
-  /// Some sentences in a row, drawn by one thread and written by one, and where they go.
+  /// Some sentences in a row, drawn by one thread and written by one, as a rule the same, and where they go.
   struct Block {
     std::vector<std::uint32_t> spans;  ///< the first num_spans are in use
     std::size_t num_spans = 0;
@@ -92,15 +99,18 @@ class Drawn {
     std::size_t known = 0;           ///< first one whose element has no contents, or end
     std::uint64_t text_begin = 0, text_size = 0;
     std::uint64_t token_begin = 0, num_tokens = 0;
+    unsigned worker = 0;  ///< whose caches hold it
+    bool taken = false;   ///< for writing
     std::exception_ptr failure;
   };
-  std::span<const Block> blocks() const noexcept { return std::span(blocks_).first(num_blocks_); }
+  std::span<Block> blocks() noexcept { return std::span(blocks_).first(num_blocks_); }
   void begin(std::size_t num_blocks, std::size_t threads);
   void place() noexcept;
 
   std::vector<Block> blocks_;  ///< the first num_blocks_ are in use
   std::size_t num_blocks_ = 0;
   std::size_t threads_ = 1;
+  std::unique_ptr<Team> team_;  ///< from draw() to the end of write()
   std::uint64_t text_size_ = 0, num_tokens_ = 0;
 };
 
@@ -130,9 +140,10 @@ class Renderer {
 
   /// Writes the sentences that draw() has drawn: drawn.text_size() bytes of text, drawn.num_tokens() tokens
   /// and labels, nothing beyond; and makes draw()'s offsets say where each sentence's text and tokens begin,
-  /// counted from 0. To be called once. Token is std::uint32_t where wide_tokens(), otherwise std::uint16_t.
+  /// counted from 0. To be called once, from draw()'s thread. Token is std::uint32_t where wide_tokens(),
+  /// otherwise std::uint16_t.
   template <class Token>
-  void write(const Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offsets, Token* tokens,
+  void write(Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offsets, Token* tokens,
              std::uint64_t* token_offsets, std::uint8_t* labels) const;
 
  private:
