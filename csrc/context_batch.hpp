@@ -25,7 +25,7 @@ class ContextBatch {
   using Node = typename Fold::Node;
 
   ContextBatch(const Fold& fold, const ContextTreeView& tree)
-      : fold_(fold), tree_(tree), alone_(fold, tree), refolded_(new Node) {}
+      : fold_(fold), tree_(tree), alone_(fold, tree), node_(new Node) {}
 
   /// Whether the tree can be walked so: all documents pass through its topmost context.
   static bool can_walk(const Fold& fold, const ContextTreeView& tree) noexcept {
@@ -55,13 +55,6 @@ class ContextBatch {
 
  private:
   using Range = typename ContextMerge<Fold>::Range;
-
-  // What one document changes of one context's extensions.
-  struct Fresh {
-    std::uint32_t document;
-    int place;  ///< of the kept extension that it replaces, or stands before
-    ExtensionMessages messages;
-  };
 
   // ---- the documents' positions in context order: the document in the high half, the position in the low ----
 
@@ -130,13 +123,22 @@ class ContextBatch {
     const ContextRecord& top = (*tree_.top_records)[tree_.top->index];
     fold_extensions(*tree_.top_records, top, tree_.shards, {0, size()}, 0, &watch);
     sort_by_document(0);
+    KeptContext context = kept_context(top, 0);
+    context.above = none;
+    fold_.open_context(context);
     std::size_t next = 0;
+    std::size_t begin = 0;
+    const MessageStack::Mark mark = rooms_[1].mark();
     for (std::size_t d = 0; d < document_count; ++d) {
-      const std::size_t begin = next;
-      while (next < sorted_.size() && sorted_[next].document == d) ++next;
-      std::uint64_t changed[4];
-      refold(top, 0, begin, next, true, changed);
-      joint[d] = fold_.root_bits(*refolded_);
+      for (begin = next; next < sorted_.size() && sorted_[next]->document == d;) ++next;
+      add_change(context, begin, next, true, rooms_[1]);
+      if (change_count_ < most_changes && d + 1 < document_count) continue;
+      fold_.refold_changes(context, changes_, change_count_, *node_);
+      for (int k = 0; k < change_count_; ++k) {
+        joint[d + 1 - change_count_ + k] = fold_.changed_bits(changes_[k]);
+      }
+      change_count_ = 0;
+      rooms_[1].release(mark);
     }
   }
 
@@ -193,16 +195,15 @@ class ContextBatch {
   void add_extension(Range range, int depth, int place, int level) {
     copy_items(range, [](std::uint64_t) { return true; });
     for_each_document([&](std::uint32_t document, const std::uint64_t* items, std::uint32_t count) {
-      fresh_.push_back(
-          {document, place, alone_.fold_positions(text_, items, count, depth, rooms_[level & 1])});
+      add_fresh(document, place, alone_.fold_positions(text_, items, count, depth, rooms_[level & 1]));
     });
   }
 
   // The same of an extension of the reference, from the documents in scratch_, by folding all of it.
   void fold_apart(const RecordArena& records, const ContextChild& child, int depth, int place, int level) {
     for_each_document([&](std::uint32_t document, const std::uint64_t* items, std::uint32_t count) {
-      fresh_.push_back({document, place,
-                        alone_.fold_child(text_, items, count, records, child, depth, rooms_[level & 1])});
+      add_fresh(document, place,
+                alone_.fold_child(text_, items, count, records, child, depth, rooms_[level & 1]));
     });
   }
 
@@ -225,18 +226,20 @@ class ContextBatch {
     const MessageStack::Mark mark = below.mark();
     fold_extensions(records, record, nullptr, range, level + 1, nullptr);
     sort_by_document(fresh_base);
+    KeptContext context = kept_context(record, kept_base);
+    context.above = depth;
+    context.sent = before;
+    fold_.open_context(context);
     results_.clear();
     for (std::size_t begin = 0; begin < sorted_.size();) {
-      const std::uint32_t document = sorted_[begin].document;
       std::size_t end = begin + 1;
-      while (end < sorted_.size() && sorted_[end].document == document) ++end;
-      ExtensionMessages result{};
-      result.origin = ExtensionOrigin::replaced;
-      refold(record, kept_base, begin, end, false, result.changed);
-      std::uint8_t* out = alone_.describe(*refolded_, rooms_[level & 1], result);
-      fold_.write_refolded(*refolded_, result.changed, depth, before, out);
-      results_.push_back({document, place, result});
+      while (end < sorted_.size() && sorted_[end]->document == sorted_[begin]->document) ++end;
+      const int extensions = record.child_count + added(begin, end);
+      // A product of more extensions than are narrow has another form.
+      const bool all = record.child_count <= Fold::most_narrow && extensions > Fold::most_narrow;
+      add_change(context, begin, end, all, rooms_[level & 1]);
       begin = end;
+      if (change_count_ == most_changes || begin == sorted_.size()) write_changes(context, place);
     }
     fresh_.resize(fresh_base);
     kept_.resize(kept_base);
@@ -287,7 +290,12 @@ class ContextBatch {
     return {passing.begin, end};
   }
 
-  // ---- one document at one context ----
+  // ---- what the documents change of one context ----
+
+  void add_fresh(std::uint32_t document, int place, const ExtensionMessages& messages) {
+    fresh_.push_back({document, place, messages, {}});
+    fold_.find_messages(fresh_.back());
+  }
 
   // Fresh extensions above `base`, document by document, in the order of their contexts.
   void sort_by_document(std::size_t base) {
@@ -300,50 +308,78 @@ class ContextBatch {
     if (mixed) std::sort(keys_.begin(), keys_.end());
     sorted_.clear();
     for (const std::uint64_t key : keys_) {
-      sorted_.push_back(fresh_[base + static_cast<std::uint32_t>(key)]);
+      sorted_.push_back(&fresh_[base + static_cast<std::uint32_t>(key)]);
     }
   }
 
-  // Folds a record and what sorted_[begin ... end) changes of its extensions into `refolded_`.
-  void refold(const ContextRecord& record, std::size_t kept_base, std::size_t begin, std::size_t end, bool all,
-              std::uint64_t* changed) {
-    extensions_.clear();
-    std::size_t next = begin;
-    for (int c = 0; c <= record.child_count; ++c) {
-      const ExtensionMessages* kept = c < record.child_count ? &kept_[kept_base + c] : nullptr;
-      for (; next < end && sorted_[next].place == c; ++next) {
-        extensions_.push_back(sorted_[next].messages);
-        if (sorted_[next].messages.origin == ExtensionOrigin::replaced) kept = nullptr;
-      }
-      if (kept != nullptr) extensions_.push_back(*kept);
-    }
-    const int count = static_cast<int>(extensions_.size());
-    const std::uint8_t* columns = nullptr;
+  // What a record keeps, its extensions being kept_[kept_base ...).
+  KeptContext kept_context(const ContextRecord& record, std::size_t kept_base) const noexcept {
+    KeptContext context{};
+    context.extensions = &kept_[kept_base];
+    context.count = record.child_count;
+    context.depth = record.depth;
+    context.messages = record.messages();
     if (record.child_count >= least_columned) {
-      const ExtensionMessages& last = kept_[kept_base + record.child_count - 1];
-      columns = last.messages + (last.slots == 0 ? 0 : Fold::message_bytes(last.slots));
+      const ExtensionMessages& last = context.extensions[record.child_count - 1];
+      context.columns = last.messages + (last.slots == 0 ? 0 : Fold::message_bytes(last.slots));
     }
-    fold_.open(*refolded_, record.depth);
-    fold_.refold(*refolded_, extensions_.data(), count, {columns, record.messages()},
-                 all || (record.child_count <= Fold::most_narrow && count > Fold::most_narrow), changed);
+    return context;
   }
+
+  // Extensions among sorted_[begin ... end) that the reference does not have.
+  int added(std::size_t begin, std::size_t end) const noexcept {
+    return static_cast<int>(std::count_if(&sorted_[begin], &sorted_[begin] + (end - begin),
+                                          [](const FreshExtension* fresh) {
+                                            return fresh->messages.origin == ExtensionOrigin::added;
+                                          }));
+  }
+
+  // What the document of sorted_[begin ... end) changes of the context, with room for its messages.
+  void add_change(const KeptContext& context, std::size_t begin, std::size_t end, bool all,
+                  MessageStack& room) {
+    ContextChange& change = changes_[change_count_++];
+    change.fresh = sorted_.data() + begin;
+    change.fresh_count = static_cast<int>(end - begin);
+    fold_.plan_change(context, all, change);
+    change.trie.messages =
+        room.allocate(Fold::message_bytes(change.slots)) + (change.symbol < 0 ? message_set_bytes : 0);
+  }
+
+  // Folds the context with each of the documents in `changes_`: what they change of the context above.
+  void write_changes(const KeptContext& context, int place) {
+    fold_.refold_changes(context, changes_, change_count_, *node_);
+    for (int k = 0; k < change_count_; ++k) {
+      const ContextChange& change = changes_[k];
+      ExtensionMessages messages{change.trie.messages - (change.symbol < 0 ? message_set_bytes : 0),
+                                 {},
+                                 static_cast<std::uint8_t>(change.slots),
+                                 static_cast<std::uint8_t>(std::max(change.symbol, 0)),
+                                 ExtensionOrigin::replaced};
+      std::copy(change.changed, change.changed + 4, messages.changed);
+      results_.push_back({(*change.fresh)->document, place, messages, change.trie});
+    }
+    change_count_ = 0;
+  }
+
+  static constexpr int none = -1;
 
   const Fold& fold_;
   const ContextTreeView& tree_;
   ContextMerge<Fold> alone_;
-  std::unique_ptr<Node> refolded_;
+  std::unique_ptr<Node> node_;
   MessageStack rooms_[2];
   const std::uint8_t* text_ = nullptr;
   std::vector<std::uint64_t> items_;
   std::vector<std::uint8_t> shared_;
-  std::vector<std::uint8_t> leaving_;  ///< [document]
-  std::vector<Fresh> fresh_;  ///< of the contexts on the path, topmost first
+  std::vector<std::uint8_t> leaving_;    ///< [document]
+  std::vector<FreshExtension> fresh_;    ///< of the contexts on the path, topmost first
   std::vector<ExtensionMessages> kept_;  ///< likewise: their extensions
-  std::vector<Fresh> sorted_;
-  std::vector<Fresh> results_;
-  std::vector<ExtensionMessages> extensions_;
+  std::vector<const FreshExtension*> sorted_;
+  std::vector<FreshExtension> results_;
   std::vector<std::uint64_t> scratch_;
   std::vector<std::uint64_t> keys_;
+  ContextChange changes_[most_changes];
+  int change_count_ = 0;
 };
 
 }  // namespace skm
