@@ -77,7 +77,7 @@ class ContextMerge {
   using Node = typename Fold::Node;
 
   ContextMerge(const Fold& fold, const ContextTreeView& tree)
-      : fold_(fold), tree_(tree), nodes_(new Node[fold_nodes + 1]), refolded_(nodes_[fold_nodes]) {}
+      : fold_(fold), tree_(tree), nodes_(new Node[fold_nodes]) {}
 
   /// Code length of the reference and the segments of `text` as one corpus. Throws std::bad_alloc.
   double joint_bits(const std::uint8_t* text, const Segment* segments, std::size_t segment_count) {
@@ -90,14 +90,6 @@ class ContextMerge {
     shared_.resize(count + std::size_t{1});
     sort_contexts(text, items_.data(), count, shared_.data(), 0, fold_.depth());
     begin_fold();
-    if constexpr (Refolding<Fold>) {
-      if (tree_.top != nullptr && passes_through(*tree_.top_records, *tree_.top, {0, count})) {
-        std::uint64_t changed[4];
-        const ContextRecord& record = (*tree_.top_records)[tree_.top->index];
-        refold(*tree_.top_records, record, tree_.shards, {0, count}, true, changed);
-        return fold_.root_bits(refolded_);
-      }
-    }
     if (tree_.top == nullptr) {
       take_positions(0, count, none);
     } else {
@@ -108,15 +100,52 @@ class ContextMerge {
     return stack_.last_symbol < 0 ? 0.0 : 8.0;  // one byte: its bits are even, by symmetry
   }
 
- private:
-  static constexpr int none = -1;
-  static constexpr int prefetch_distance = 512;  // bytes of messages
+  // ---- parts of a document that leave the reference's paths, for ContextBatch ----
+
+  /// What an extension of the reference sends to a context of length `depth` once it has the document's
+  /// positions `items` below it too, in context order. Its messages lie in `room`.
+  ExtensionMessages fold_child(const std::uint8_t* text, const std::uint64_t* items, std::uint32_t count,
+                               const RecordArena& records, const ContextChild& child, int depth,
+                               MessageStack& room) {
+    take_items(text, items, count);
+    begin_fold();
+    take(records, child, nullptr, {0, count}, none);
+    return folded(depth, room, ExtensionOrigin::replaced);
+  }
+
+  /// The same of an extension that the reference does not have.
+  ExtensionMessages fold_positions(const std::uint8_t* text, const std::uint64_t* items, std::uint32_t count,
+                                   int depth, MessageStack& room) {
+    if (count == 1) {
+      const std::uint8_t symbol = text[static_cast<std::uint32_t>(items[0])];
+      ExtensionMessages leaf{nullptr, {}, 0, symbol, ExtensionOrigin::added};
+      for (int v = (256 | symbol) >> 1; v > 0; v >>= 1) leaf.changed[v >> 6] |= std::uint64_t{1} << (v & 63);
+      return leaf;
+    }
+    take_items(text, items, count);
+    begin_fold();
+    take_positions(0, count, none);
+    return folded(depth, room, ExtensionOrigin::added);
+  }
+
+  /// Slots and symbol of the node, and room for its messages.
+  std::uint8_t* describe(const Node& node, MessageStack& room, ExtensionMessages& result) const {
+    result.slots = static_cast<std::uint8_t>(fold_.slot_count(node));
+    result.symbol = static_cast<std::uint8_t>(std::max(node.symbol, 0));
+    std::uint8_t* out = room.allocate(Fold::message_bytes(result.slots));
+    result.messages = out;
+    return out;
+  }
 
   // Positions of the document, in context order.
   struct Range {
     std::uint32_t begin;
     std::uint32_t end;
   };
+
+ private:
+  static constexpr int none = -1;
+  static constexpr int prefetch_distance = 512;  // bytes of messages
 
   const std::uint8_t* at(std::uint32_t i) const noexcept {
     return text_ + static_cast<std::uint32_t>(items_[i]);
@@ -284,108 +313,6 @@ class ContextMerge {
     for (; next < range.end; ++next) fold_.absorb_leaf(open_node(), *at(next), 1);
   }
 
-  // ---- contexts that all of a range's positions pass through, where only some binary nodes change ----
-
-  // Whether the child is a record whose context all positions have, and they go on from there.
-  bool passes_through(const RecordArena& records, const ContextChild& child, Range range) const noexcept {
-    if (!child.is_record()) return false;
-    const ContextRecord& record = records[child.index];
-    if (record.depth == fold_.depth()) return false;
-    if (range.begin == range.end) return true;
-    const std::uint8_t* witness = tree_.text + record.witness;
-    return common_context(at(range.begin), witness, record.depth) == record.depth &&
-           common_context(at(range.end - 1), witness, record.depth) == record.depth;
-  }
-
-  // Folds a record and the positions that pass through it into `refolded_`.
-  void refold(const RecordArena& records, const ContextRecord& record, const ContextShard* shards,
-              Range range, bool all, std::uint64_t* changed) {
-    const int depth = record.depth;
-    const std::size_t base = extensions_.size();
-    const MessageStack::Mark mark = room_.mark();
-    const std::uint8_t* messages = record.messages();
-    prefetch_touched(records, record, shards, range);
-    std::uint32_t next = range.begin;
-    const auto take_new = [&](int edge) {  // extensions before `edge` that the reference does not have
-      while (next < range.end && at(next)[-1 - depth] < edge) {
-        const std::uint32_t end = end_of_group(next, range.end, depth);
-        extensions_.push_back(fold_positions({next, end}, depth));
-        next = end;
-      }
-    };
-    for (int c = 0; c < record.child_count; ++c) {
-      const ContextChild& child = record.children()[c];
-      take_new(child.edge);
-      if (next < range.end && at(next)[-1 - depth] == child.edge) {
-        const std::uint32_t end = end_of_group(next, range.end, depth);
-        const RecordArena& below = shards == nullptr ? records : shards[child.edge].records;
-        extensions_.push_back(fold_child(below, child, {next, end}, depth, messages));
-        next = end;
-      } else {
-        extensions_.push_back({messages, {}, child.slots, child.symbol, ExtensionOrigin::kept});
-      }
-      if (child.is_record()) messages += Fold::message_bytes(child.slots);
-    }
-    take_new(256);
-    const int count = static_cast<int>(extensions_.size() - base);
-    const bool in_columns = record.child_count >= least_columned;
-    fold_.open(refolded_, depth);
-    fold_.refold(refolded_, &extensions_[base], count, {in_columns ? messages : nullptr, record.messages()},
-                 all || (record.child_count <= Fold::most_narrow && count > Fold::most_narrow), changed);
-    extensions_.resize(base);
-    room_.release(mark);
-  }
-
-  // What an extension of the reference sends to a context of length `depth` once it has the positions too.
-  ExtensionMessages fold_child(const RecordArena& records, const ContextChild& child, Range range, int depth,
-                               const std::uint8_t* before) {
-    if (!passes_through(records, child, range)) {
-      begin_fold();
-      take(records, child, nullptr, range, none);
-      return folded(depth, ExtensionOrigin::replaced);
-    }
-    ExtensionMessages result{};
-    result.origin = ExtensionOrigin::replaced;
-    refold(records, records[child.index], nullptr, range, false, result.changed);
-    std::uint8_t* out = describe(refolded_, result);
-    fold_.write_refolded(refolded_, result.changed, depth,
-                         {before, {}, child.slots, child.symbol, ExtensionOrigin::kept}, out);
-    return result;
-  }
-
-  // The same of an extension that the reference does not have.
-  ExtensionMessages fold_positions(Range range, int depth) {
-    if (range.end - range.begin == 1) {
-      ExtensionMessages leaf{nullptr, {}, 0, *at(range.begin), ExtensionOrigin::added};
-      for (int v = (256 | leaf.symbol) >> 1; v > 0; v >>= 1)
-        leaf.changed[v >> 6] |= std::uint64_t{1} << (v & 63);
-      return leaf;
-    }
-    begin_fold();
-    take_positions(range.begin, range.end, none);
-    return folded(depth, ExtensionOrigin::added);
-  }
-
-  // What the topmost context of a fold that is complete sends to a context of length `depth`.
-  ExtensionMessages folded(int depth, ExtensionOrigin origin) {
-    flush(none);
-    const Node& top = nodes_[stack_.order[0]];
-    ExtensionMessages result{};
-    result.origin = origin;
-    std::copy(top.used, top.used + 4, result.changed);
-    fold_.write_messages(top, depth, describe(top, result));
-    return result;
-  }
-
-  // Slots and symbol of the node, and room for its messages.
-  std::uint8_t* describe(const Node& node, ExtensionMessages& result) {
-    result.slots = static_cast<std::uint8_t>(fold_.slot_count(node));
-    result.symbol = static_cast<std::uint8_t>(std::max(node.symbol, 0));
-    std::uint8_t* out = room_.allocate(Fold::message_bytes(result.slots));
-    result.messages = out;
-    return out;
-  }
-
   // End of the positions that share more than `depth` bytes with the one at `begin`.
   std::uint32_t end_of_group(std::uint32_t begin, std::uint32_t end, int depth) const noexcept {
     std::uint32_t i = begin + 1;
@@ -393,13 +320,31 @@ class ContextMerge {
     return i;
   }
 
+  // Positions that are in context order already.
+  void take_items(const std::uint8_t* text, const std::uint64_t* items, std::uint32_t count) {
+    text_ = text;
+    items_.assign(items, items + count);
+    shared_.resize(count + std::size_t{1});
+    for (std::uint32_t i = 1; i < count; ++i) {
+      shared_[i] = static_cast<std::uint8_t>(common_context(at(i - 1), at(i), fold_.depth()));
+    }
+  }
+
+  // What the topmost context of a fold that is complete sends to a context of length `depth`.
+  ExtensionMessages folded(int depth, MessageStack& room, ExtensionOrigin origin) {
+    flush(none);
+    const Node& top = nodes_[stack_.order[0]];
+    ExtensionMessages result{};
+    result.origin = origin;
+    std::copy(top.used, top.used + 4, result.changed);
+    fold_.write_messages(top, depth, describe(top, room, result));
+    return result;
+  }
+
   const Fold& fold_;
   const ContextTreeView& tree_;
   std::unique_ptr<Node[]> nodes_;
-  Node& refolded_;
   FoldStack<Node> stack_{};
-  MessageStack room_;
-  std::vector<ExtensionMessages> extensions_;
   int waiting_ = none;  ///< symbol of the leaf that was taken last, if it is not yet folded
   int shared_before_ = none;
   const std::uint8_t* text_ = nullptr;

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <vector>
 
+#include "context_batch.hpp"
 #include "context_merge.hpp"
 #include "context_record.hpp"
 #include "ctw_fold.hpp"
@@ -47,6 +48,28 @@ ByLastByte by_last_byte(const std::uint8_t* text, const Segment* segments, std::
   return sorted;
 }
 
+// Documents that one walk of the tree takes together have this many bytes. More share more of the walk, but
+// take about 100 bytes of room each.
+constexpr std::uint64_t batch_bytes = std::uint64_t{1} << 19;
+
+// Where batches of documents end: of neighbours in ascending order, as large as may be, several for each thread.
+std::vector<std::size_t> batch_ends(const Segment* segments, std::size_t segment_count, int threads) {
+  std::uint64_t total = 0;
+  for (std::size_t s = 0; s < segment_count; ++s) total += segments[s].end - segments[s].begin;
+  const std::uint64_t share = std::min<std::uint64_t>(batch_bytes, total / (4 * threads) + 1);
+  std::vector<std::size_t> ends;
+  std::uint64_t size = 0;
+  for (std::size_t s = 0; s < segment_count; ++s) {
+    size += segments[s].end - segments[s].begin;
+    const bool last = s + 1 == segment_count;
+    if (last || size >= share || segments[s + 1].begin < segments[s].end) {
+      ends.push_back(s + 1);
+      size = 0;
+    }
+  }
+  return ends;
+}
+
 template <typename Fold>
 class FoldedReference final : public ContextReference {
  public:
@@ -66,6 +89,13 @@ class FoldedReference final : public ContextReference {
 
   double joint_bits(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
                     const ContextTreeOptions& options) const override {
+    if constexpr (Refolding<Fold>) {
+      if (ContextBatch<Fold>::can_walk(fold_, view_)) {
+        double joint = 0.0;
+        ContextBatch<Fold>(fold_, view_).joint_bits(text, segments, segment_count, options.watch, joint);
+        return joint;
+      }
+    }
     std::uint64_t bytes = 0;
     for (std::size_t s = 0; s < segment_count; ++s) bytes += segments[s].end - segments[s].begin;
     const double bits = ContextMerge<Fold>(fold_, view_).joint_bits(text, segments, segment_count);
@@ -75,6 +105,11 @@ class FoldedReference final : public ContextReference {
 
   void joint_bits_each(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
                        const ContextTreeOptions& options, double* joint) const override {
+    if constexpr (Refolding<Fold>) {
+      if (ContextBatch<Fold>::can_walk(fold_, view_)) {
+        return each_in_batches(text, segments, segment_count, options, joint);
+      }
+    }
     std::atomic<std::size_t> taken{0};
     const int threads = static_cast<int>(std::min<std::size_t>(options.threads, segment_count));
     run_threads(threads, [&] {
@@ -87,6 +122,19 @@ class FoldedReference final : public ContextReference {
   }
 
  private:
+  void each_in_batches(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
+                       const ContextTreeOptions& options, double* joint) const {
+    const std::vector<std::size_t> ends = batch_ends(segments, segment_count, options.threads);
+    std::atomic<std::size_t> taken{0};
+    run_threads(static_cast<int>(std::min<std::size_t>(options.threads, ends.size())), [&] {
+      ContextBatch<Fold> batch(fold_, view_);
+      for (std::size_t b; (b = taken.fetch_add(1)) < ends.size() && !options.watch.cancelled();) {
+        const std::size_t begin = b == 0 ? 0 : ends[b - 1];
+        batch.joint_bits_each(text, segments + begin, ends[b] - begin, options.watch, joint + begin);
+      }
+    });
+  }
+
   void record_shards(const ByLastByte& sorted, const ContextTreeOptions& options,
                      std::array<std::vector<std::uint8_t>, shard_count>& messages) {
     const auto size_of = [&](int b) { return sorted.start[b + 1] - sorted.start[b]; };

@@ -67,13 +67,19 @@ class MarkovFold {
                      const std::uint8_t* messages, std::uint8_t* out) const noexcept {
     kernels_->write_columns(node, extensions, count, messages, out);
   }
-  void refold(Node& node, const ExtensionMessages* extensions, int count, const KeptColumns& kept, bool all,
-              std::uint64_t* changed) const noexcept {
-    kernels_->refold(node, extensions, count, kept, all, view_, changed);
+  void find_messages(FreshExtension& fresh) const noexcept {
+    kernels_->find_messages(fresh.messages, fresh.trie);
   }
-  void write_refolded(const Node& node, const std::uint64_t* changed, int depth,
-                      const ExtensionMessages& before, std::uint8_t* out) const noexcept {
-    kernels_->write_refolded(node, changed, depth, before, view_, out);
+  void open_context(KeptContext& context) const noexcept { kernels_->open_context(context); }
+  void plan_change(const KeptContext& context, bool all, ContextChange& change) const noexcept {
+    kernels_->plan_change(context, all, change);
+  }
+  void refold_changes(const KeptContext& context, const ContextChange* changes, int count,
+                      Node& node) const noexcept {
+    kernels_->refold_changes(context, changes, count, view_, node);
+  }
+  double changed_bits(const ContextChange& change) const noexcept {
+    return kernels_->changed_bits(change, prior_);
   }
   double root_bits(const Node& node) const noexcept { return kernels_->root_bits(node, view_, prior_); }
 

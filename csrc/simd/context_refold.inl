@@ -46,15 +46,6 @@ inline void mark_paths(std::uint64_t* used) noexcept {
   used[0] = low & ~std::uint64_t{1};
 }
 
-// The binary nodes of an extension, and where their messages are.
-struct KeptTrie {
-  std::uint64_t used[8];
-  std::uint64_t branch[4];
-  Slots slots;
-  int before[4];  // slots in the words before
-  const std::uint8_t* messages;
-};
-
 // That of the symbols in used[4 ... 7].
 inline void complete(KeptTrie& trie) noexcept {
   mark_paths(trie.used);
@@ -71,6 +62,7 @@ inline KeptTrie kept_trie(int slots, int symbol, const std::uint8_t* messages) n
   if (slots <= 1) {
     for (int v = 256 + symbol; v > 0; v >>= 1) set_bit(trie.used, v);
     trie.slots.words[0] = 2;
+    trie.before[1] = trie.before[2] = trie.before[3] = 1;
     trie.messages = messages;
     return trie;
   }
@@ -216,198 +208,306 @@ void write_columns(const ContextNode& node, const ExtensionMessages* extensions,
   }
 }
 
-// A product in registers; like a slot of a wide node.
-struct RunningProduct {
-  Lanes product = Lanes{} + 1.0f;
-  IntLanes exponent{};
-  std::int64_t scale = 0;
-  int merges = 0;
+// ---- products of a column with several documents ----
 
-  void multiply(const Message& message) noexcept {
-    if (merges == merges_per_spread) {
-      const IntLanes bits = reinterpret_cast<IntLanes>(product);
-      exponent += (bits >> 23) - 127;
-      product = reinterpret_cast<Lanes>((bits & 0x007fffff) | 0x3f800000);
-      merges = 1;
-    }
-    ++merges;
-    product *= message.lanes;
-    scale += message.exponent;
-  }
+// One slot of a context with each of several documents alone. Between entries of the column every lane of a
+// product is in [1, 2): its exponents are in integers.
+struct ColumnProducts {
+  alignas(64) float product[most_changes][tree_states];
+  alignas(64) std::int32_t exponent[most_changes][tree_states];
+  std::int64_t scale[most_changes];
+  const FreshExtension* const* next[most_changes];  ///< fresh extensions still to come
+  const FreshExtension* const* end[most_changes];
+  int count;
 };
 
-// An extension that is not the kept one: in its place, or new before it.
-struct FreshExtension {
-  KeptTrie trie;
-  int place;
-  bool is_new;
-  bool is_leaf;
-};
+inline Lanes mantissas(Lanes x) noexcept {
+  return reinterpret_cast<Lanes>((reinterpret_cast<IntLanes>(x) & 0x007fffff) | 0x3f800000);
+}
+inline IntLanes exponents_of(Lanes x) noexcept { return (reinterpret_cast<IntLanes>(x) >> 23) - 127; }
 
-// Folds anew the slots whose columns hold: those that branch, or do not, as they did.
-struct ColumnRefolding {
-  ContextNode& node;
-  const KeptColumns& kept;
-  KeptTrie before;  ///< of the context as it was kept
-  Message unseen;
-  const FreshExtension* fresh;
-  int fresh_count;
-
-  bool holds(int v) const noexcept {
-    return bit_of(before.slots.words, v) && bit_of(before.branch, v) == bit_of(node.branch, v);
-  }
-
-  void fold(int v) const noexcept {
-    const std::uint8_t* begins = kept.columns + message_set_bytes;
-    const int slots = before.before[3] + __builtin_popcountll(before.slots.words[3]);
-    const std::uint8_t* entries = begins + 4 * (slots + 1);
-    const int rank = rank_of(before, v);
-    const std::uint8_t* entry = entries + 4 * std::ptrdiff_t{read_word(begins + 4 * rank)};
-    const std::uint8_t* end = entries + 4 * std::ptrdiff_t{read_word(begins + 4 * rank + 4)};
-    RunningProduct running;
-    const auto take_until = [&](int child) {
-      for (; entry < end; entry += 4) {
-        const ColumnEntry here(read_word(entry));
-        if (here.child() >= child) return;
-        const Message message = here.place() == ColumnEntry::unseen
-                                    ? unseen
-                                    : read_message(kept.messages + 8 * std::ptrdiff_t{here.place()});
-        running.multiply(turned(message, here.keep()));
-      }
-    };
-    for (int f = 0; f < fresh_count; ++f) {
-      const FreshExtension& extension = fresh[f];
-      take_until(extension.place);
-      if (!extension.is_new && entry < end && ColumnEntry(read_word(entry)).child() == extension.place) {
-        entry += 4;
-      }
-      if (!bit_of(extension.trie.used, v)) continue;
-      if (extension.is_leaf) {
-        running.multiply(turned(unseen, !is_turned(node.branch, extension.trie, v)));
-      } else {
-        running.multiply(factor_of(extension.trie, node.branch, v));
-      }
-    }
-    take_until(256);
-    store(node.product[v], running.product);
-    store_exponents(node.exponent[v], running.exponent);
-    node.scale[v] = running.scale;
-  }
-};
-
-// ---- refold ----
-
-// Binary nodes of the symbols in used[4 ... 7], their branches, and the symbol if there is but one.
-inline void complete(ContextNode& node) noexcept {
-  mark_paths(node.used);
-  find_branches(node.used, node.branch);
-  int symbols = 0;
-  node.symbol = -1;
-  for (int w = 0; w < 4; ++w) {
-    const std::uint64_t word = node.used[4 + w];
-    symbols += __builtin_popcountll(word);
-    if (word != 0) node.symbol = 64 * w + __builtin_ctzll(word);
-  }
-  if (symbols > 1) node.symbol = -1;
+inline void multiply(ColumnProducts& products, int k, const Message& message) noexcept {
+  const Lanes product = load(products.product[k]) * message.lanes;
+  store(products.product[k], mantissas(product));
+  store_exponents(products.exponent[k], load_exponents(products.exponent[k]) + exponents_of(product));
+  products.scale[k] += message.exponent;
 }
 
-// Symbols that the extensions saw, with their binary nodes; and binary nodes that changed in one of them.
-// What is kept in columns has been united before.
-inline void unite(ContextNode& node, const ExtensionMessages* extensions, int count, const KeptColumns& kept,
-                  std::uint64_t* changed) noexcept {
-  for (std::uint64_t& word : node.used) word = 0;
-  if (kept.columns != nullptr) __builtin_memcpy(node.used + 4, kept.columns, message_set_bytes);
-  for (int w = 0; w < 4; ++w) changed[w] = 0;
-  for (int c = 0; c < count; ++c) {
-    const ExtensionMessages& extension = extensions[c];
-    if (kept.columns != nullptr && extension.origin == ExtensionOrigin::kept) continue;
-    if (extension.slots <= 1) {
-      set_bit(node.used, 256 + extension.symbol);
-    } else {
-      std::uint64_t symbols[4];
-      __builtin_memcpy(symbols, extension.messages, message_set_bytes);
-      for (int w = 0; w < 4; ++w) node.used[4 + w] |= symbols[w];
-    }
-    for (int w = 0; w < 4; ++w) changed[w] |= extension.changed[w];
+// Entries of a column, and the messages that they point to.
+struct Column {
+  const std::uint8_t* entry;
+  const std::uint8_t* end;
+  const std::uint8_t* messages;
+  const std::uint8_t* unseen;
+
+  bool has_before(int child) const noexcept { return entry < end && here().child() < child; }
+  ColumnEntry here() const noexcept { return read_word(entry); }
+  Message take() noexcept {
+    const ColumnEntry from = here();
+    entry += 4;
+    const std::uint8_t* kept = messages + 8 * std::ptrdiff_t{from.place()};
+    const Message message = read_message(from.place() == ColumnEntry::unseen ? unseen : kept);
+    return turned(message, from.keep());
   }
-  complete(node);
+};
+
+// Multiplies the entries before `child` into the products first ... first + several - 1.
+template <int several>
+inline void take_entries(ColumnProducts& products, int first, Column& column, int child) noexcept {
+  Lanes product[several];
+  IntLanes exponent[several];
+  std::int64_t scale = 0;
+  for (int k = 0; k < several; ++k) {
+    product[k] = load(products.product[first + k]);
+    exponent[k] = load_exponents(products.exponent[first + k]);
+  }
+  int merges = 0;
+  while (column.has_before(child)) {
+    const Message message = column.take();
+    scale += message.exponent;
+    for (int k = 0; k < several; ++k) product[k] *= message.lanes;
+    if (++merges < merges_per_spread) continue;
+    merges = 0;
+    for (int k = 0; k < several; ++k) {
+      exponent[k] += exponents_of(product[k]);
+      product[k] = mantissas(product[k]);
+    }
+  }
+  for (int k = 0; k < several; ++k) {
+    store_exponents(products.exponent[first + k], exponent[k] + exponents_of(product[k]));
+    store(products.product[first + k], mantissas(product[k]));
+    products.scale[first + k] += scale;
+  }
+}
+
+// As many products at a time as the registers hold.
+inline void take_entries(ColumnProducts& products, Column& column, int child) noexcept {
+  if (!column.has_before(child)) return;
+  const Column from = column;
+  int k = 0;
+#if defined(__AVX512F__)
+  for (; k + 8 <= products.count; k += 8) take_entries<8>(products, k, column = from, child);
+  for (; k + 4 <= products.count; k += 4) take_entries<4>(products, k, column = from, child);
+#endif
+#if defined(__AVX2__)
+  for (; k + 2 <= products.count; k += 2) take_entries<2>(products, k, column = from, child);
+#endif
+  for (; k < products.count; ++k) take_entries<1>(products, k, column = from, child);
+}
+
+// Multiplies in the fresh extensions at `place`, and for the other products the kept one.
+inline void take_fresh(ColumnProducts& products, Column& column, int place, const std::uint64_t* branch, int v,
+                       const Message& unseen) noexcept {
+  unsigned replaced = 0;
+  for (int k = 0; k < products.count; ++k) {
+    for (; products.next[k] < products.end[k] && (*products.next[k])->place == place; ++products.next[k]) {
+      const FreshExtension& fresh = **products.next[k];
+      if (fresh.messages.origin == ExtensionOrigin::replaced) replaced |= 1u << k;
+      if (!bit_of(fresh.trie.used, v)) continue;
+      multiply(products, k,
+               fresh.messages.slots == 0 ? turned(unseen, !is_turned(branch, fresh.trie, v))
+                                         : factor_of(fresh.trie, branch, v));
+    }
+  }
+  if (!column.has_before(place + 1)) return;
+  const Message message = column.take();
+  for (int k = 0; k < products.count; ++k) {
+    if ((replaced >> k & 1) == 0) multiply(products, k, message);
+  }
+}
+
+inline int next_place(const ColumnProducts& products) noexcept {
+  int place = 256;
+  for (int k = 0; k < products.count; ++k) {
+    if (products.next[k] == products.end[k]) continue;
+    const int next = (*products.next[k])->place;
+    place = next < place ? next : place;
+  }
+  return place;
+}
+
+// The product as lanes * 2^exponent; like gather.
+inline Message gather(const ColumnProducts& products, int k) noexcept {
+  const IntLanes bits = reinterpret_cast<IntLanes>(load(products.product[k]));
+  return gather_wide(bits, load_exponents(products.exponent[k]), products.scale[k]);
+}
+
+// ---- changes ----
+
+void find_messages(const ExtensionMessages& extension, KeptTrie& trie) noexcept { trie = kept_trie(extension); }
+
+void add_symbols(std::uint64_t* used, const ExtensionMessages& extension) noexcept {
+  if (extension.slots <= 1) return set_bit(used, 256 + extension.symbol);
+  std::uint64_t symbols[4];
+  __builtin_memcpy(symbols, extension.messages, message_set_bytes);
+  for (int w = 0; w < 4; ++w) used[4 + w] |= symbols[w];
+}
+
+void open_context(KeptContext& context) noexcept {
+  if (context.above >= 0) {
+    context.trie = kept_trie(context.sent);
+    return;
+  }
+  context.trie = {};
+  for (int c = 0; c < context.count; ++c) add_symbols(context.trie.used, context.extensions[c]);
+  complete(context.trie);
+}
+
+// The only symbol in used[4 ... 7], else -1.
+inline int only_symbol(const std::uint64_t* used) noexcept {
+  int symbols = 0;
+  int symbol = -1;
+  for (int w = 0; w < 4; ++w) {
+    symbols += __builtin_popcountll(used[4 + w]);
+    if (used[4 + w] != 0) symbol = 64 * w + __builtin_ctzll(used[4 + w]);
+  }
+  return symbols > 1 ? -1 : symbol;
+}
+
+void plan_change(const KeptContext& context, bool all, ContextChange& change) noexcept {
+  std::uint64_t used[4];
+  __builtin_memcpy(used, context.trie.used + 4, sizeof used);
+  for (std::uint64_t& word : change.changed) word = 0;
+  for (int f = 0; f < change.fresh_count; ++f) {
+    const FreshExtension& fresh = *change.fresh[f];
+    for (int w = 0; w < 4; ++w) {
+      used[w] |= fresh.trie.used[4 + w];
+      change.changed[w] |= fresh.messages.changed[w];
+    }
+  }
+  change.trie = context.trie;
+  if (__builtin_memcmp(used, context.trie.used + 4, sizeof used) != 0) {
+    __builtin_memcpy(change.trie.used + 4, used, sizeof used);
+    complete(change.trie);
+  }
+  if (all) __builtin_memcpy(change.changed, change.trie.used, sizeof change.changed);
+  change.slots = change.trie.before[3] + __builtin_popcountll(change.trie.slots.words[3]);
+  change.symbol = only_symbol(change.trie.used);
+}
+
+// Where the message of slot v goes.
+inline std::uint8_t* out_of(const ContextChange& change, int v) noexcept {
+  return const_cast<std::uint8_t*>(message_at(change.trie, rank_of(change.trie, v)));
+}
+
+// The set of symbols, and what does not change.
+inline void copy_unchanged(const KeptContext& context, const ContextChange& change) noexcept {
+  std::uint8_t* out = const_cast<std::uint8_t*>(change.trie.messages);
+  if (change.symbol < 0) __builtin_memcpy(out - message_set_bytes, change.trie.used + 4, message_set_bytes);
+  if (__builtin_memcmp(change.trie.used + 4, context.trie.used + 4, message_set_bytes) == 0) {
+    // The slots are those that were kept: one copy, and what has changed over it.
+    if (context.above < 0) return;
+    __builtin_memcpy(out, context.trie.messages, change.slots * message_slot_bytes);
+    return;
+  }
+  for_each_ascending(change.trie.slots, [&](int v) {
+    if (!bit_of(change.changed, v)) {
+      __builtin_memcpy(out, message_at(context.trie, kept_rank(context.trie, v)), message_slot_bytes);
+    }
+    out += message_slot_bytes;
+  });
+}
+
+inline void write_product(const KeptContext& context, const ContextChange& change, int v,
+                          const Message& product, const TreeModelView& model) noexcept {
+  write_message(context.above < 0 ? product : ascend(product, model, context.above, context.depth),
+                out_of(change, v));
 }
 
 // Multiplies all extensions into the wanted slots, one extension after the other.
-inline void refold_slots(ContextNode& node, const ExtensionMessages* extensions, int count,
+inline void refold_slots(ContextNode& node, const KeptContext& context, const ContextChange& change,
                          const Slots& wanted, const Message& unseen) noexcept {
+  const std::uint64_t* branch = change.trie.branch;
+  clear(node, context.depth);
   for_each_ascending(wanted, [&](int v) { set(node, v, {Lanes{} + 1.0f, 0}); });
-  for (int c = 0; c < count; ++c) {
+  const auto take = [&](const KeptTrie& trie, bool leaf) {
     if (node.merges == merges_per_spread) {
       for_each_ascending(wanted, [&](int v) { spread_slot(node, v); });
       node.wide = true;
       node.merges = 1;
     }
     ++node.merges;
-    const bool leaf = extensions[c].slots == 0;
-    const KeptTrie trie = kept_trie(extensions[c]);
     for_each_ascending(common(wanted, trie.used), [&](int v) {
-      multiply(node, v,
-               leaf ? turned(unseen, !is_turned(node.branch, trie, v)) : factor_of(trie, node.branch, v));
+      multiply(node, v, leaf ? turned(unseen, !is_turned(branch, trie, v)) : factor_of(trie, branch, v));
     });
+  };
+  int f = 0;
+  for (int c = 0; c <= context.count; ++c) {
+    bool kept = c < context.count;
+    for (; f < change.fresh_count && change.fresh[f]->place == c; ++f) {
+      const FreshExtension& fresh = *change.fresh[f];
+      kept &= fresh.messages.origin == ExtensionOrigin::added;
+      take(fresh.trie, fresh.messages.slots == 0);
+    }
+    if (kept) take(kept_trie(context.extensions[c]), context.extensions[c].slots == 0);
   }
 }
 
-void refold(ContextNode& node, const ExtensionMessages* extensions, int count, const KeptColumns& kept,
-            bool all, const TreeModelView& model, std::uint64_t* changed) noexcept {
-  unite(node, extensions, count, kept, changed);
-  node.empty = false;
-  if (all) __builtin_memcpy(changed, node.used, sizeof node.branch);
-  Slots wanted = common(slots_of(node.used, node.branch), changed);
-  const Message unseen{load(model.leaf + tree_states * node.depth), 0};
-  if (kept.columns == nullptr) return refold_slots(node, extensions, count, wanted, unseen);
-  FreshExtension fresh[256];
-  int fresh_count = 0;
-  int place = 0;
-  for (int c = 0; c < count; ++c) {
-    const ExtensionOrigin origin = extensions[c].origin;
-    if (origin != ExtensionOrigin::kept) {
-      fresh[fresh_count++] = {kept_trie(extensions[c]), place, origin == ExtensionOrigin::added,
-                              extensions[c].slots == 0};
-    }
-    place += origin != ExtensionOrigin::added;
+// Slots whose columns hold: those that branch, or do not, as they did.
+inline Slots in_columns(const KeptContext& context, const ContextChange& change) noexcept {
+  Slots slots{};
+  if (context.columns == nullptr) return slots;
+  for (int w = 0; w < 4; ++w) {
+    slots.words[w] = change.trie.slots.words[w] & change.changed[w] & context.trie.slots.words[w] &
+                     ~(change.trie.branch[w] ^ context.trie.branch[w]);
   }
-  ColumnRefolding columns{node, kept, {}, unseen, fresh, fresh_count};
-  __builtin_memcpy(columns.before.used + 4, kept.columns, message_set_bytes);
-  complete(columns.before);
-  Slots in_columns{};
-  for_each_ascending(wanted, [&](int v) {
-    if (columns.holds(v)) set_bit(in_columns.words, v);
-  });
-  for (int w = 0; w < 4; ++w) wanted.words[w] &= ~in_columns.words[w];
-  if (!is_empty(wanted)) refold_slots(node, extensions, count, wanted, unseen);
-  node.wide = true;  // as there are more extensions than merges_per_spread
-  for_each_ascending(in_columns, [&](int v) { columns.fold(v); });
+  return slots;
 }
 
-void write_refolded(const ContextNode& node, const std::uint64_t* changed, int depth,
-                    const ExtensionMessages& before, const TreeModelView& model, std::uint8_t* out) noexcept {
-  const KeptTrie kept = kept_trie(before);
-  const Slots slots = slots_of(node.used, node.branch);
-  if (before.slots > 1 && __builtin_memcmp(node.used + 4, before.messages, message_set_bytes) == 0) {
-    // The slots are those that were kept: one copy, and what has changed over it.
-    __builtin_memcpy(out, before.messages, message_set_bytes + before.slots * message_slot_bytes);
-    for_each_ascending(common(slots, changed), [&](int v) {
-      const std::size_t place = static_cast<std::size_t>(rank_of(kept, v)) * message_slot_bytes;
-      write_message(ascend(gather(node, v), model, depth, node.depth), out + message_set_bytes + place);
-    });
-    return;
+// One slot with the documents whose bits are set in `which`.
+inline void refold_column(const KeptContext& context, const ContextChange* changes, unsigned which, int v,
+                          const TreeModelView& model, const std::uint8_t* unseen) noexcept {
+  const KeptTrie& kept = context.trie;
+  const std::uint8_t* begins = context.columns + message_set_bytes;
+  const int slots = kept.before[3] + __builtin_popcountll(kept.slots.words[3]);
+  const std::uint8_t* entries = begins + 4 * (slots + 1);
+  const int rank = rank_of(kept, v);
+  Column column{entries + 4 * std::ptrdiff_t{read_word(begins + 4 * rank)},
+                entries + 4 * std::ptrdiff_t{read_word(begins + 4 * rank + 4)}, context.messages, unseen};
+  ColumnProducts products;
+  int count = 0;
+  int of[most_changes];
+  for (unsigned rest = which; rest != 0; rest &= rest - 1) {
+    const int c = __builtin_ctz(rest);
+    store(products.product[count], Lanes{} + 1.0f);
+    store_exponents(products.exponent[count], IntLanes{});
+    products.scale[count] = 0;
+    products.next[count] = changes[c].fresh;
+    products.end[count] = changes[c].fresh + changes[c].fresh_count;
+    of[count++] = c;
   }
-  if (node.symbol < 0) {
-    __builtin_memcpy(out, node.used + 4, message_set_bytes);
-    out += message_set_bytes;
+  products.count = count;
+  for (;;) {
+    const int place = next_place(products);
+    take_entries(products, column, place);
+    if (place == 256) break;
+    take_fresh(products, column, place, kept.branch, v, read_message(unseen));
   }
-  for_each_ascending(slots, [&](int v) {
-    if (bit_of(changed, v)) {
-      write_message(ascend(gather(node, v), model, depth, node.depth), out);
-    } else {
-      __builtin_memcpy(out, message_at(kept, kept_rank(kept, v)), message_slot_bytes);
+  for (int k = 0; k < count; ++k) write_product(context, changes[of[k]], v, gather(products, k), model);
+}
+
+void refold_changes(const KeptContext& context, const ContextChange* changes, int count,
+                    const TreeModelView& model, ContextNode& node) noexcept {
+  std::uint8_t unseen[message_slot_bytes];
+  write_message({load(model.leaf + tree_states * context.depth), 0}, unseen);
+  Slots columns[most_changes];
+  Slots any{};
+  for (int k = 0; k < count; ++k) {
+    const ContextChange& change = changes[k];
+    copy_unchanged(context, change);
+    columns[k] = in_columns(context, change);
+    Slots apart = common(change.trie.slots, change.changed);
+    for (int w = 0; w < 4; ++w) {
+      apart.words[w] &= ~columns[k].words[w];
+      any.words[w] |= columns[k].words[w];
     }
-    out += message_slot_bytes;
+    if (is_empty(apart)) continue;
+    refold_slots(node, context, change, apart, read_message(unseen));
+    for_each_ascending(apart, [&](int v) { write_product(context, change, v, gather(node, v), model); });
+  }
+  for_each_ascending(any, [&](int v) {
+    unsigned which = 0;
+    for (int k = 0; k < count; ++k) which |= static_cast<unsigned>(bit_of(columns[k].words, v)) << k;
+    refold_column(context, changes, which, v, model, unseen);
   });
 }

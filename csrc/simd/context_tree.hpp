@@ -53,12 +53,6 @@ inline constexpr std::size_t message_slot_bytes = sizeof(std::int64_t) + sizeof(
 /// multiplied into it, in order. Finding them costs more than multiplying them.
 inline constexpr int least_columned = 8;
 
-/// Columns of a context, and the messages of its extensions that they point into.
-struct KeptColumns {
-  const std::uint8_t* columns;  ///< nullptr where there are fewer than least_columned extensions
-  const std::uint8_t* messages;
-};
-
 /// Bytes of columns with so many entries, of a context with so many slots.
 constexpr std::size_t columns_bytes(int slots, int entries) noexcept {
   return message_set_bytes + 4 * (static_cast<std::size_t>(slots) + 1 + entries);
@@ -74,6 +68,53 @@ struct ExtensionMessages {
   std::uint8_t symbol;           ///< the only one seen, where slots <= 1
   ExtensionOrigin origin;        ///< as it was kept, in the place of a kept one, or of symbols alone
 };
+
+/// Binary nodes with a slot of their own: branching ones, and tops of runs. Bit v: binary node v.
+struct Slots {
+  std::uint64_t words[4];
+};
+
+/// The binary nodes of an extension, and where their messages are.
+struct KeptTrie {
+  std::uint64_t used[8];  ///< as in ContextNode
+  std::uint64_t branch[4];
+  Slots slots;
+  int before[4];  ///< slots in the words before
+  const std::uint8_t* messages;
+};
+
+/// What a context keeps of itself and of its extensions.
+struct KeptContext {
+  const ExtensionMessages* extensions;  ///< in order, `count` of them
+  int count;
+  int depth;
+  int above;                    ///< length of the context that its messages are meant for, -1 for none
+  const std::uint8_t* columns;  ///< nullptr where there are fewer than least_columned extensions
+  const std::uint8_t* messages;  ///< of the extensions, one after the other
+  ExtensionMessages sent;        ///< its own to the context above, if there is one
+  KeptTrie trie;                 ///< its binary nodes, and where what was sent is: set by open_context
+};
+
+/// What a document changes of one extension of a context.
+struct FreshExtension {
+  std::uint32_t document;
+  int place;  ///< of the kept extension that it replaces, or stands before
+  ExtensionMessages messages;
+  KeptTrie trie;  ///< of the messages
+};
+
+/// What a document changes of a context.
+struct ContextChange {
+  const FreshExtension* const* fresh;  ///< in order, `fresh_count` of them
+  int fresh_count;
+  int slots;                 ///< of the context with the document
+  int symbol;                ///< the only one seen, else -1
+  std::uint64_t changed[4];  ///< binary nodes whose products change
+  KeptTrie trie;             ///< with the document; its messages are what refold_changes writes
+};
+
+/// Changes that are folded together: their products are held in registers.
+inline constexpr int most_changes = 8;
 
 struct ContextTreeKernels {
   /// Takes in `count` positions in context order. shared[i] as from sort_contexts; shared[0] is shared with
@@ -97,15 +138,21 @@ struct ContextTreeKernels {
   /// Writes its columns, for extensions whose messages stand one after the other at `messages`.
   void (*write_columns)(const ContextNode& node, const ExtensionMessages* extensions, int count,
                         const std::uint8_t* messages, std::uint8_t* out) noexcept;
-  /// Folds an open node anew from its `count` extensions, in order: products of the slots in which one of
-  /// them has changed (of every slot if `all`); the others are left undefined. changed[0 ... 4) := their
-  /// binary nodes. The products have the same bits as if everything had been folded.
-  void (*refold)(ContextNode& node, const ExtensionMessages* extensions, int count, const KeptColumns& kept,
-                 bool all, const TreeModelView& model, std::uint64_t* changed) noexcept;
-  /// write_messages of a node that was folded anew; what has not changed is copied from `before`.
-  void (*write_refolded)(const ContextNode& node, const std::uint64_t* changed, int depth,
-                         const ExtensionMessages& before, const TreeModelView& model,
-                         std::uint8_t* out) noexcept;
+  /// Binary nodes and places of messages.
+  void (*find_messages)(const ExtensionMessages& extension, KeptTrie& trie) noexcept;
+  /// Sets context.trie.
+  void (*open_context)(KeptContext& context) noexcept;
+  /// Given the fresh extensions, what of the context changes: everything in `change` but the messages'
+  /// address. With `all` products are written of every slot.
+  void (*plan_change)(const KeptContext& context, bool all, ContextChange& change) noexcept;
+  /// Writes the messages of a context with each of `count` <= most_changes documents alone, as write_messages
+  /// does, to change.trie.messages (behind the set of symbols where there are several); for a context with
+  /// none above the products. They have the same bits as if everything had been folded: what changed is folded
+  /// from the extensions in order, what did not is copied. `node` is room.
+  void (*refold_changes)(const KeptContext& context, const ContextChange* changes, int count,
+                         const TreeModelView& model, ContextNode& node) noexcept;
+  /// Bits of everything below the topmost context with a document, of length 0: root_bits from its products.
+  double (*changed_bits)(const ContextChange& change, const double* prior) noexcept;
   /// Bits of everything below the topmost node, given the prior of the state at the root.
   double (*root_bits)(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept;
 };

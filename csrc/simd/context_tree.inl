@@ -59,11 +59,6 @@ inline void find_branches(const std::uint64_t* used, std::uint64_t* branch) noex
   }
 }
 
-// Binary nodes with a slot of their own: branching ones, and tops of runs.
-struct Slots {
-  std::uint64_t words[4];
-};
-
 inline Slots slots_of(const std::uint64_t* used, const std::uint64_t* branch) noexcept {
   Slots slots;
   for (int w = 0; w < 4; ++w) {
@@ -101,12 +96,12 @@ inline int slot_of(const std::uint64_t* branch, int v) noexcept {
 }
 
 // How many binary nodes share slot v.
-inline int sharers(const ContextNode& node, int v) noexcept {
+inline int sharers(const std::uint64_t* used, const std::uint64_t* branch, int v) noexcept {
   int count = 1;
-  if (bit_of(node.branch, v)) return count;
+  if (bit_of(branch, v)) return count;
   for (;;) {
-    v = 2 * v + bit_of(node.used, 2 * v + 1);
-    if (v >= 256 || bit_of(node.branch, v)) return count;
+    v = 2 * v + bit_of(used, 2 * v + 1);
+    if (v >= 256 || bit_of(branch, v)) return count;
     ++count;
   }
 }
@@ -212,17 +207,21 @@ inline void absorb_symbol(ContextNode& node, int symbol, const Message& message)
   absorb_into_trie(node, symbol, message);
 }
 
-// The product in slot v as lanes * 2^exponent, the largest lane in [1, 2) if the node is wide.
-inline Message gather(const ContextNode& node, int v) noexcept {
-  const Lanes product = load(node.product[v]);
-  if (!node.wide) return {product, node.scale[v]};
-  const IntLanes bits = reinterpret_cast<IntLanes>(product);
-  const IntLanes exponents = load_exponents(node.exponent[v]) + (bits >> 23) - 127;
+// Products with their exponents as lanes * 2^exponent, the largest lane in [1, 2).
+inline Message gather_wide(IntLanes bits, IntLanes more, std::int64_t scale) noexcept {
+  const IntLanes exponents = more + (bits >> 23) - 127;
   std::int32_t largest = exponents[0];
   for (int i = 1; i < tree_states; ++i) largest = exponents[i] > largest ? exponents[i] : largest;
   const IntLanes relative = exponents - largest;
   const IntLanes scaled = (bits & 0x007fffff) | ((relative + 127) << 23);
-  return {reinterpret_cast<Lanes>(scaled & (relative > -64)), node.scale[v] + largest};
+  return {reinterpret_cast<Lanes>(scaled & (relative > -64)), scale + largest};
+}
+
+// The product in slot v as lanes * 2^exponent, the largest lane in [1, 2) if the node is wide.
+inline Message gather(const ContextNode& node, int v) noexcept {
+  const Lanes product = load(node.product[v]);
+  if (!node.wide) return {product, node.scale[v]};
+  return gather_wide(reinterpret_cast<IntLanes>(product), load_exponents(node.exponent[v]), node.scale[v]);
 }
 
 // Message from depth `to` up to depth `from`: sums over the states at `to`. The result is scaled so that a
@@ -321,18 +320,34 @@ void feed(ContextFold& fold, const TreeModelView& model, const std::uint8_t* tex
   feed_sorted(fold, weighting, text, items, shared, count);
 }
 
+// Bits of the binary nodes that share slot v of the topmost context.
+inline double slot_bits(const std::uint64_t* used, const std::uint64_t* branch, int v, const Message& message,
+                        const double* prior) noexcept {
+  double sum = 0.0;
+  for (int p = 0; p < tree_states; ++p) sum += prior[p] * static_cast<double>(message.lanes[p]);
+  return sharers(used, branch, v) * (__builtin_log2(sum) + static_cast<double>(message.exponent));
+}
+
 double root_bits(const ContextNode& node, const TreeModelView& model, const double* prior) noexcept {
   double bits = 0.0;
   for_each_ascending(slots_of(node.used, node.branch), [&](int v) {
     Message message = gather(node, v);
     if (node.depth > 0) message = ascend(message, model, 0, node.depth);
-    double sum = 0.0;
-    for (int p = 0; p < tree_states; ++p) sum += prior[p] * static_cast<double>(message.lanes[p]);
-    bits -= sharers(node, v) * (__builtin_log2(sum) + static_cast<double>(message.exponent));
+    bits -= slot_bits(node.used, node.branch, v, message, prior);
+  });
+  return bits;
+}
+
+double changed_bits(const ContextChange& change, const double* prior) noexcept {
+  double bits = 0.0;
+  const std::uint8_t* next = change.trie.messages;
+  for_each_ascending(change.trie.slots, [&](int v) {
+    bits -= slot_bits(change.trie.used, change.trie.branch, v, read_message(next), prior);
+    next += message_slot_bytes;
   });
   return bits;
 }
 
 constexpr ContextTreeKernels context_tree_kernels{
-    feed,          absorb,        absorb_leaf, slot_count,     write_messages, absorb_messages,
-    count_columns, write_columns, refold,      write_refolded, root_bits};
+    feed,          absorb,        absorb_leaf,  slot_count,  write_messages, absorb_messages, count_columns,
+    write_columns, find_messages, open_context, plan_change, refold_changes, changed_bits,    root_bits};
