@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from skmfast.codes.base import DecodableCode
@@ -30,7 +30,8 @@ def compress(
     Parameters
     ----------
     data : bytes-like, or a sequence of bytes
-        One document, or several. They are coded one behind the other as one text, and their boundaries kept.
+        One document, or several. They are coded one behind the other as one text, and their boundaries kept;
+        codes that say so (``documents_alone``) code each alone, as a block with its own checksum.
     code : DecodableCode
         The code; its name and parameters are written into the file.
     block_bytes : int, optional
@@ -53,19 +54,22 @@ def compress(
     if block_bytes < 1:
         raise ValueError(f"block_bytes must be at least 1, got {block_bytes}")
     documents = [bytes(data)] if isinstance(data, (bytes, bytearray, memoryview)) else list(data)
-    text = documents[0] if len(documents) == 1 else b"".join(documents)
-    blocks = []
-    for start in range(0, len(text), block_bytes):
-        run = text[start : start + block_bytes]
-        blocks.append(
-            Block(
-                len(run),
-                zlib.crc32(run),
-                code.encode(run, **_reporting(code.encode, progress, start, len(run))),
-            )
-        )
-    parameters = cast("dict[str, Value]", dict(code.parameters))
+    alone = len(documents) == 1 or getattr(code, "documents_alone", False)
+    blocks, done = [], 0
+    for text in documents if alone else [b"".join(documents)]:
+        for start in range(0, len(text), block_bytes):
+            run = text[start : start + block_bytes]
+            report = _reporting(code.encode, progress, done, len(run))
+            blocks.append(Block(len(run), zlib.crc32(run), code.encode(run, **report)))
+            done += len(run)
+    parameters = cast("dict[str, Value]", dict(stream_parameters(code)))
     return pack(Container(code.name, parameters, [len(d) for d in documents], blocks))
+
+
+def stream_parameters(code: DecodableCode) -> Mapping[str, object]:
+    """What a stream of ``code`` depends on: its parameters, unless it says that there is more."""
+    found: Mapping[str, object] = getattr(code, "stream_parameters", code.parameters)
+    return found
 
 
 def _reporting(
@@ -134,7 +138,7 @@ def _check_code(container: Container, code: DecodableCode) -> None:
     if container.code != code.name:
         raise UnsupportedStreamError(f"coded with {container.code!r}, not with {code.name!r}")
     elsewhere = getattr(code, "where_parameters", ())
-    for name, value in code.parameters.items():
+    for name, value in stream_parameters(code).items():
         written = container.parameters.get(name)
         if name not in elsewhere and written != value:
             raise UnsupportedStreamError(f"coded with {name}={written!r}, the code given has {value!r}")

@@ -1,28 +1,32 @@
-"""Lossless streams under a language model: its windows side by side, one token of each at a time.
+"""Lossless streams under a language model: one token at a time, windows side by side where they stand alone.
 
 Windows that look at no other's tokens are decoded together: at each step the model sees the last token of
-every window, and the coder the next one of each. Encoder and decoder run the same steps. Logits of llama2.c
-files are the same to the last bit on every processor; those of other models may not be, and a stream names
-what they depend on (``runs_on``) and is refused elsewhere.
+every window, and the coder the next one of each. Other windows come one behind the other, each from the
+tokens that it begins with. Encoder and decoder run the same steps, on the same number of threads. Logits of
+llama2.c files are the same to the last bit on every processor; those of other models may not be, and a stream
+names what they depend on (`LanguageModel.stream_parameters`) and is refused elsewhere.
 
-A model that streams are written with has ``stepper(windows, length)``, whose ``logits(tokens)`` takes the
-next tokens (n,) of the first n windows and gives float32 logits (n, V) behind them, as arrays of numpy. It
+A model may have ``stepper(windows, length)``, whose ``logits(tokens)`` takes the next tokens (n,) of the
+first n windows, or in other models than llama2.c's several of each (n, k), and gives float32 logits (n, V)
+behind them, as arrays of numpy; without it, all of a window is computed anew for each of its tokens. It
 may have ``windows_at_once(context)``, where the keys and values of 256 windows are too many to be held; that
-number is part of the format.
+number is part of the format (docs/format.md).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.codes.byte_escapes import Piece, join, split
+from skmfast.codes.llama import Llama
 from skmfast.coding import LogitsDecoder, LogitsEncoder
-from skmfast.errors import CorruptStreamError, UnsupportedStreamError
+from skmfast.errors import CorpusError, CorruptStreamError, UnsupportedStreamError
 
 if TYPE_CHECKING:
     from skmfast.codes.language_model import LanguageModel
@@ -31,6 +35,8 @@ _MARK_BYTES = 2
 # Windows whose keys and values are held at once.
 _WINDOWS = 256
 
+Ids = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
 
 
@@ -39,25 +45,27 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
 
     Raises
     ------
-    ValueError
-        If windows see each other's tokens, or the model cannot go step by step.
     CorpusError
-        If the tokenizer cannot give the bytes back.
+        If a tokenizer that should give back any bytes does not, or the model gives no probabilities.
     """
-    _check(code)
-    tokens = code.tokenizer.encode(document)
+    if _any_bytes(code):
+        pieces = [Piece(code.tokenizer.encode(document), b"")]
+    else:
+        pieces = split(code.tokenizer, document, code.vocabulary_size)
+    tokens = np.concatenate([piece.tokens for piece in pieces])
     coder = LogitsEncoder(threads=1)
-    lengths = _window_lengths(code, len(tokens))
-    starts = np.cumsum([0, *lengths])
 
-    def write(logits: npt.NDArray[np.float32], step: int, first: int) -> npt.NDArray[np.int64]:
-        chosen: npt.NDArray[np.int64] = tokens[starts[first : first + len(logits)] + step]
-        coder.encode(logits, chosen)
-        return chosen
+    def write(logits: Logits, places: Ids) -> None:
+        try:
+            coder.encode(logits, tokens[places])
+        except ValueError as error:
+            raise CorpusError(f"token {places[0]:,} or one beside it: {error}") from None
 
-    for _ in _walk(code, lengths, write, progress):
-        pass
-    return _mark(code) + _varint(len(tokens)) + coder.finish()
+    with code.stream_arithmetic():
+        for _ in _walk(code, tokens, write, progress):
+            pass
+    written = b"" if _any_bytes(code) else _written(pieces)
+    return _mark(code) + _varint(len(tokens)) + written + coder.finish()
 
 
 def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progress | None = None) -> bytes:
@@ -70,76 +78,168 @@ def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progre
     CorruptStreamError
         If it is damaged.
     """
-    _check(code)
     if payload[:_MARK_BYTES] != _mark(code):
         raise UnsupportedStreamError(
             "the stream was written with another model, tokenizer or window policy, or on another machine or"
-            f" version; this is {dict(code.parameters)}"
+            f" version; this is {dict(code.stream_parameters)}"
         )
     num_tokens, offset = _read_varint(payload, _MARK_BYTES)
+    breaks: list[tuple[int, bytes]] = []
+    if not _any_bytes(code):
+        breaks, offset = _read_breaks(payload, offset, num_tokens, num_bytes)
     # Every token stands for a byte at least, but for the few of a space that is put in front.
-    if num_tokens > num_bytes + 1:
+    if num_tokens > num_bytes + 1 + len(breaks):
         raise CorruptStreamError(f"language-model data: {num_tokens:,} tokens for {num_bytes:,} bytes")
-    lengths = _window_lengths(code, num_tokens)
-    pieces: list[list[npt.NDArray[np.int64]]] = [[] for _ in lengths]
+    tokens = np.zeros(num_tokens, dtype=np.int64)
     coder = LogitsDecoder(payload[offset:])
 
-    def read(logits: npt.NDArray[np.float32], step: int, first: int) -> npt.NDArray[np.int64]:
-        found: npt.NDArray[np.int64] = np.asarray(coder.decode(logits), dtype=np.int64)
-        for window, token in enumerate(found, first):
-            pieces[window].append(token)
-        return found
+    def read(logits: Logits, places: Ids) -> None:
+        try:
+            tokens[places] = coder.decode(logits)
+        except CorruptStreamError:
+            raise
+        except ValueError as error:  # of a model that gives no probabilities behind what was decoded
+            raise CorruptStreamError(f"language-model data: token {places[0]:,}: {error}") from None
 
-    for _ in _walk(code, lengths, read, progress):
-        pass
+    with code.stream_arithmetic():
+        for _ in _walk(code, tokens, read, progress):
+            pass
     coder.finish()
-    document = code.tokenizer.decode([int(token) for window in pieces for token in window])
+    document = _joined(code, tokens, breaks)
     if len(document) != num_bytes:
         raise CorruptStreamError(f"language-model data: {len(document):,} of {num_bytes:,} bytes")
     return document
 
 
-def _check(code: LanguageModel) -> None:
-    if not code.policy.independent:
-        raise ValueError(
-            "streams need windows that stand alone: bos='window', stride = context - 1, last='short'"
-        )
-    if not hasattr(code.trunk, "stepper"):
-        raise ValueError("streams need a model that goes step by step; this one gives lengths only")
+def _any_bytes(code: LanguageModel) -> bool:
+    """Whether the tokenizer gives back any document; then streams have no escapes, nor their number."""
+    return isinstance(code.trunk, Llama)
+
+
+# ---- steps -------------------------------------------------------------------------------------------------
 
 
 def _walk(
-    code: LanguageModel,
-    lengths: list[int],
-    visit: Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.int64]],
-    progress: Progress | None,
+    code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None], progress: Progress | None
 ) -> Iterator[None]:
-    """Steps over all windows, some at a time; ``visit`` turns logits of the next tokens into these tokens."""
-    total, done = sum(lengths), 0
+    """Steps over all windows. ``visit`` gets logits of tokens at some places, and reads or writes those."""
+    steps = _side_by_side(code, tokens, visit) if code.policy.independent else _in_order(code, tokens, visit)
+    done = 0
+    for visited in steps:
+        done += visited
+        if progress is not None:
+            progress(done / len(tokens))
+        yield
+
+
+def _side_by_side(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None]) -> Iterator[int]:
+    """Windows that stand alone, some at a time, a step of all of them at a time."""
+    windows = list(code.policy.windows(len(tokens)))
+    lengths = [window.end - window.new for window in windows]
+    starts = np.array([window.new for window in windows], dtype=np.int64)
     at_once = _WINDOWS
-    if hasattr(code.trunk, "windows_at_once") and lengths:
-        at_once = min(at_once, code.trunk.windows_at_once(code.policy.context))
+    if windows:
+        at_once = min(at_once, _windows_at_once(code))
     for first in range(0, len(lengths), at_once):
-        some = lengths[first : first + at_once]
-        stepper = code.trunk.stepper(len(some), max(some))  # type: ignore[union-attr]
+        some, places = lengths[first : first + at_once], starts[first : first + at_once]
+        stepper = _stepper(code, len(some), max(some))
         last = np.full(len(some), code.bos_token, dtype=np.int64)
         for step in range(max(some)):
             # Only the last window can be shorter than the others.
             active = len(some) if step < some[-1] else len(some) - 1
-            last = visit(stepper.logits(last[:active]), step, first)
-            done += active
-            if progress is not None:
-                progress(done / total)
-            yield
+            here = places[:active] + step
+            visit(stepper.logits(last[:active]), here)
+            last = tokens[here]
+            yield active
 
 
-def _window_lengths(code: LanguageModel, num_tokens: int) -> list[int]:
-    return [window.end - window.new for window in code.policy.windows(num_tokens)]
+def _in_order(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None]) -> Iterator[int]:
+    """Windows one behind the other, each after the tokens of those before that it sees."""
+    for window in code.policy.windows(len(tokens)):
+        seen = tokens[window.first : window.new]
+        if window.bos:
+            seen = np.concatenate([[code.bos_token], seen])
+        stepper = _stepper(code, 1, len(seen) + window.end - window.new)
+        if isinstance(code.trunk, Llama):
+            for token in seen[:-1]:
+                stepper.logits(token[None])
+            seen = seen[-1:]
+        logits = stepper.logits(seen[None] if len(seen) > 1 else seen)
+        for place in range(window.new, window.end):
+            visit(logits, np.array([place]))
+            if place + 1 < window.end:
+                logits = stepper.logits(tokens[place : place + 1])
+            yield 1
+
+
+def _stepper(code: LanguageModel, windows: int, length: int) -> Any:
+    if isinstance(code.trunk, Llama):
+        return code.trunk.stepper(windows, length)
+    from skmfast.codes.torch_steps import stepper_of
+
+    return stepper_of(code.trunk, windows, length)
+
+
+def _windows_at_once(code: LanguageModel) -> int:
+    context = code.policy.context
+    if hasattr(code.trunk, "windows_at_once"):
+        return int(code.trunk.windows_at_once(context))
+    from skmfast.codes.torch_steps import windows_at_once
+
+    return windows_at_once(context, None, code.vocabulary_size)
+
+
+# ---- escapes -----------------------------------------------------------------------------------------------
+
+
+def _written(pieces: Sequence[Piece]) -> bytes:
+    """Where bytes stand between tokens: their number, then tokens before each, its size, the bytes."""
+    breaks = pieces if pieces[-1].escaped else pieces[:-1]
+    out = [_varint(len(breaks))]
+    for piece in breaks:
+        out += [_varint(len(piece.tokens)), _varint(len(piece.escaped)), piece.escaped]
+    return b"".join(out)
+
+
+def _read_breaks(
+    payload: bytes, offset: int, num_tokens: int, num_bytes: int
+) -> tuple[list[tuple[int, bytes]], int]:
+    """What `_written` wrote, as tokens before and bytes; and where it ends."""
+    count, offset = _read_varint(payload, offset)
+    if count > (len(payload) - offset) // 2:
+        raise CorruptStreamError(f"language-model data: {count:,} escapes in {len(payload):,} bytes")
+    breaks = []
+    for _ in range(count):
+        before, offset = _read_varint(payload, offset)
+        size, offset = _read_varint(payload, offset)
+        escaped = payload[offset : offset + size]
+        if len(escaped) < size:
+            raise CorruptStreamError("language-model data: truncated in an escape")
+        offset += size
+        breaks.append((before, escaped))
+    if sum(before for before, _ in breaks) > num_tokens or sum(len(each) for _, each in breaks) > num_bytes:
+        raise CorruptStreamError("language-model data: escapes beyond the end of the document")
+    return breaks, offset
+
+
+def _joined(code: LanguageModel, tokens: Ids, breaks: list[tuple[int, bytes]]) -> bytes:
+    pieces, start = [], 0
+    for before, escaped in [*breaks, (len(tokens), b"")]:
+        pieces.append(Piece(tokens[start : start + before], escaped))
+        start += before
+    try:
+        return join(code.tokenizer, pieces)
+    except (ValueError, LookupError, OverflowError) as error:  # tokens that no document has
+        raise CorruptStreamError(f"language-model data: tokens that are no text: {error}") from None
+
+
+# ---- mark and numbers --------------------------------------------------------------------------------------
 
 
 def _mark(code: LanguageModel) -> bytes:
     """Two bytes of a digest of all that logits depend on; the whole of it is in the container's header."""
-    depends = {name: value for name, value in code.parameters.items() if name not in ("path", "tokenizer")}
+    where = code.where_parameters
+    depends = {name: value for name, value in code.stream_parameters.items() if name not in where}
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()[:_MARK_BYTES]
 
 
@@ -156,9 +256,9 @@ def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
     number = 0
     for place in range(10):
         if offset + place >= len(data):
-            raise CorruptStreamError("language-model data: truncated in the number of tokens")
+            raise CorruptStreamError("language-model data: truncated in a number")
         value = data[offset + place]
         number |= (value & 0x7F) << (7 * place)
         if value < 0x80:
             return number, offset + place + 1
-    raise CorruptStreamError("language-model data: the number of tokens has no end")
+    raise CorruptStreamError("language-model data: a number has no end")

@@ -187,9 +187,16 @@ def test_damage_and_another_machine(models, shakespeare, monkeypatch):
         decompress(compress(b"abc", code))
 
 
-def test_streams_need_windows_that_stand_alone(models):
-    with pytest.raises(ValueError, match="stand alone"):
-        LanguageModel(str(models / "stories260K.bin"), stride=100).encode(b"abc")
+@pytest.mark.parametrize(
+    "policy",
+    [{"stride": 10}, {"bos": "document"}, {"stride": 7, "bos": "once", "last": "full"}],
+)
+def test_streams_of_windows_that_overlap(models, shakespeare, policy):
+    code = LanguageModel(str(models / "stories260K.bin"), context=24, **policy)
+    for text in (shakespeare[:300], b"a", b""):
+        payload = code.encode(text)
+        assert code.decode(payload, len(text)) == text
+        assert code.lengths([text]).bits - 1 < 8 * len(payload) < code.lengths([text]).bits + 64
 
 
 @pytest.mark.parametrize(
