@@ -108,6 +108,8 @@ class HuggingFaceTrunk:
         self.head: Tensor = layer.weight
         self.head_bias: Tensor | None = getattr(layer, "bias", None)
         settings = model.config.get_text_config()
+        # What is behind a window is padding, of any token, and nothing looks at it: no warnings about it.
+        model.config.pad_token_id = settings.pad_token_id = None
         self.softcap = float(getattr(settings, "final_logit_softcapping", None) or 0.0)
         # Cohere's models multiply logits by a scale, Granite's divide them.
         self.logit_scale = float(getattr(settings, "logit_scale", None) or 1.0)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.llama import Llama
-from skmfast.codes.part_results import PartResults, part_key
+from skmfast.codes.part_results import PartResults, opened, part_key
 from skmfast.codes.windows import WindowPolicy
 from skmfast.errors import CorpusError
 from skmfast.settings import resolve_threads
@@ -358,12 +358,12 @@ class LanguageModel:
         threads: int | None = None,
         memory: int | None = None,
         progress: Callable[[float], None] | None = None,
-        parts: str | os.PathLike[str] | None = None,
+        parts: str | os.PathLike[str] | PartResults | None = None,
     ) -> CodeLengths:
         """Code lengths of ``documents``; see `Code.lengths`. ``memory`` does not bind.
 
-        With ``parts``, a folder, results of windows are kept there every few seconds, and those that are
-        there already, of this model, policy and machine, are not computed again.
+        With ``parts``, a folder (or one that is open), results of windows are kept there every few seconds,
+        and those that are there already, of this model, policy and machine, are not computed again.
 
         Raises
         ------
@@ -393,7 +393,7 @@ class LanguageModel:
         per_document: bool = True,
         threads: int | None = None,
         progress: Callable[[float], None] | None = None,
-        parts: str | os.PathLike[str] | None = None,
+        parts: str | os.PathLike[str] | PartResults | None = None,
     ) -> list[TokenLengths]:
         """Tokens of each document, and the bits of each token; parameters and errors as for `lengths`."""
         tokens = self._tokens(documents)
@@ -456,7 +456,7 @@ class LanguageModel:
             yield _Task(inputs, sequence[new:end], number, new)
 
     def _results(
-        self, tasks: list[_Task], parts: str | os.PathLike[str] | None, threads: int | None
+        self, tasks: list[_Task], parts: str | os.PathLike[str] | PartResults | None, threads: int | None
     ) -> Iterator[list[tuple[_Task, npt.NDArray[np.float64]]]]:
         """Bits of the targets of each task, some tasks at a time, in any order; known parts first."""
         if parts is None:
@@ -468,7 +468,7 @@ class LanguageModel:
         }
         configuration = json.dumps(depends, sort_keys=True).encode()
         keys = [part_key(configuration, task.inputs.tobytes(), task.targets.tobytes()) for task in tasks]
-        with PartResults(parts) as kept:
+        with opened(parts) as kept:
             known, missing = [], []
             for number, (key, task) in enumerate(zip(keys, tasks, strict=True)):
                 found = kept.find(key)

@@ -48,6 +48,7 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
     CorpusError
         If a tokenizer that should give back any bytes does not, or the model gives no probabilities.
     """
+    mark = _mark(code)
     if _any_bytes(code):
         pieces = [Piece(code.tokenizer.encode(document), b"")]
     else:
@@ -65,7 +66,7 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
         for _ in _walk(code, tokens, write, progress):
             pass
     written = b"" if _any_bytes(code) else _written(pieces)
-    return _mark(code) + _varint(len(tokens)) + written + coder.finish()
+    return mark + _varint(len(tokens)) + written + coder.finish()
 
 
 def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progress | None = None) -> bytes:

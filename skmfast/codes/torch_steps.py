@@ -8,6 +8,7 @@ threads: nothing here depends on what is predicted, nor on chance.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import platform
 from collections.abc import Iterator
@@ -185,6 +186,7 @@ def machine(device: torch.device) -> str:
     return f"torch {torch.__version__}, {name}, {device.type}"
 
 
+@functools.cache
 def _processor() -> str:
     """The processor's model, with the numbers that tell those of one name apart."""
     found: dict[str, str] = {}

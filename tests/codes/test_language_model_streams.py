@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 
 import numpy as np
 import pytest
@@ -137,7 +138,9 @@ def test_a_stream_holds_the_integer_frequencies_of_plain_logits(folder):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
 def test_types(folder, dtype):
-    code = make_code(f"lm:{folder},dtype={dtype},context=16,device=cpu")
+    threads = min(2, os.cpu_count()) if dtype == "float64" else 1
+    code = make_code(f"lm:{folder},dtype={dtype},context=16,device=cpu,stream_threads={threads}")
+    assert code.stream_parameters["stream_threads"] == threads
     assert decompress(compress(TEXT, code), code=code) == TEXT
     assert code.parameters["dtype"] == dtype
     assert code.lengths([TEXT]).bits == pytest.approx(
@@ -171,6 +174,37 @@ def test_any_module_with_a_head():
         decompress(file, code=other)
     with pytest.raises(UnsupportedStreamError, match="lm needs a model"):
         decompress(file)
+
+
+class BigramSteps:
+    """Steps of `Bigrams`, which need no token but the last."""
+
+    def __init__(self, trunk):
+        self.trunk, self.calls = trunk, []
+
+    def logits(self, tokens):
+        self.calls.append(tokens.shape)
+        last = tokens if tokens.ndim == 1 else tokens[:, -1]
+        return (self.trunk.embedding[last] @ self.trunk.head.T).numpy()
+
+
+@pytest.mark.parametrize("stride", [None, 4])
+def test_a_module_with_steps_of_its_own(stride):
+    steps = []
+
+    class Stepping(Bigrams):
+        def stepper(self, windows, length):
+            assert length <= 10
+            steps.append(BigramSteps(self))
+            return steps[-1]
+
+    code = LanguageModel.of(Stepping(), Bytes(), context=10, stride=stride)
+    payload = code.encode(bytes(range(25)))
+    calls = steps[-1].calls
+    # Windows of 9, 9 and 7 tokens beside each other; or, after 9, of 4, of which the last sees six first.
+    assert calls == ([(3,)] * 7 + [(2,)] * 2 if stride is None else [(1, 6)] + [(1,)] * 3)
+    assert code.decode(payload, 25) == bytes(range(25))
+    assert 0 < 8 * len(payload) - code.lengths([bytes(range(25))]).bits < 72
 
 
 # ---- bytes that tokens do not give -------------------------------------------------------------------------
@@ -349,6 +383,16 @@ def test_payloads_of_any_bytes(code, payload, num_bytes):
 def test_declared_sizes(code, payload, message):
     with pytest.raises(CorruptStreamError, match=message):
         code.decode(code.encode(b"")[:2] + payload, 10)
+
+
+@pytest.mark.parametrize("stride", [None, 10])
+@pytest.mark.parametrize("message", [b"", b"\0" * 20, b"\xff" * 20])
+def test_a_message_that_is_over_ends_the_work(folder, message, stride):
+    code = LanguageModel(str(folder), context=24, stride=stride)
+    done = [0.0]
+    with pytest.raises(CorruptStreamError, match=rf"payload of {len(message)} bytes is damaged"):
+        code.decode(code.encode(b"")[:2] + b"\xff\xff\x3f\0" + message, 1 << 20, progress=done.append)
+    assert done[-1] * (1 << 20) < 1000
 
 
 def test_models_without_probabilities(folder, tmp_path):
