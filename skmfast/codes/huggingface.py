@@ -26,6 +26,8 @@ _SHOWN_BYTES = 12
 class HuggingFaceTokenizer:
     """A tokenizer of transformers, for documents that it gives back byte by byte.
 
+    A special token that is spelled out in a document is that token.
+
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
@@ -146,10 +148,10 @@ class HuggingFaceTrunk:
     def windows_at_once(self, context: int) -> int:
         """Windows whose keys and values may be held at once."""
         settings = self.model.config.get_text_config()
-        heads = getattr(settings, "num_attention_heads", None) or 1
-        width = getattr(settings, "head_dim", None) or settings.hidden_size // heads
-        kept = getattr(settings, "num_key_value_heads", None) or heads
-        kept *= 2 * width * settings.num_hidden_layers * self.head.element_size()
+        heads = _number(settings, "num_attention_heads") or 1
+        width = _number(settings, "head_dim") or -(-self.head.shape[1] // heads)
+        kept = _number(settings, "num_key_value_heads") or heads
+        kept *= 2 * width * (_number(settings, "num_hidden_layers") or 1) * self.head.element_size()
         return torch_steps.windows_at_once(context, kept if self._cached else None, len(self.head))
 
     def _check(self, name: str) -> None:
@@ -167,6 +169,12 @@ class HuggingFaceTrunk:
             raise ModelFileError(
                 f"{name}: logits of {type(self.model).__name__} are not a linear head on its hidden states"
             )
+
+
+def _number(settings: Any, name: str) -> int:
+    """A number of a configuration, the largest where layers differ; 0 where there is none."""
+    found = getattr(settings, name, None) or 0
+    return int(max(found)) if isinstance(found, (list, tuple)) else int(found)
 
 
 def read_folder(

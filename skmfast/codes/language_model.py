@@ -447,6 +447,33 @@ class LanguageModel:
 
         return decode(self, payload, num_bytes, progress)
 
+    @property
+    def documents_together(self) -> bool:
+        """Whether several documents of a stream are best coded at once."""
+        from skmfast.codes.language_model_stream import side_by_side
+
+        return side_by_side(self)
+
+    def encode_documents(
+        self, documents: Sequence[bytes], *, progress: Callable[[float], None] | None = None
+    ) -> list[bytes]:
+        """Payloads of documents, each as `encode` writes it."""
+        from skmfast.codes.language_model_stream import encode_documents
+
+        return encode_documents(self, documents, progress)
+
+    def decode_documents(
+        self,
+        payloads: Sequence[bytes],
+        sizes: Sequence[int],
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[bytes]:
+        """Documents of these sizes, each as `decode` reads it."""
+        from skmfast.codes.language_model_stream import decode_documents
+
+        return decode_documents(self, payloads, sizes, progress)
+
     def _tasks(self, number: int, sequence: npt.NDArray[np.int64]) -> Iterator[_Task]:
         """Windows of a sequence."""
         for first, new, end, bos in self.policy.windows(len(sequence)):

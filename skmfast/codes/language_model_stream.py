@@ -3,8 +3,9 @@
 Windows that look at no other's tokens are decoded together: at each step the model sees the last token of
 every window, and the coder the next one of each. Other windows come one behind the other, each from the
 tokens that it begins with. Encoder and decoder run the same steps, on the same number of threads. Logits of
-llama2.c files are the same to the last bit on every processor; those of other models may not be, and a stream
-names what they depend on (`LanguageModel.stream_parameters`) and is refused elsewhere.
+llama2.c files are the same to the last bit on every processor and beside any other windows, so several
+documents are done at once; those of other models may not be, and a stream names what they depend on
+(`LanguageModel.stream_parameters`) and is refused elsewhere.
 
 A model may have ``stepper(windows, length)``, whose ``logits(tokens)`` takes the next tokens (n,) of the
 first n windows, or in other models than llama2.c's several of each (n, k), and gives float32 logits (n, V)
@@ -15,6 +16,7 @@ number is part of the format (docs/format.md).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +81,23 @@ def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progre
     CorruptStreamError
         If it is damaged.
     """
+    num_tokens, breaks, offset = _read_head(code, payload, num_bytes)
+    tokens = np.zeros(num_tokens, dtype=np.int64)
+    coder = LogitsDecoder(payload[offset:])
+
+    def read(logits: Logits, places: Ids) -> None:
+        tokens[places] = _decoded(coder, logits, places)
+
+    with code.stream_arithmetic():
+        for _ in _walk(code, tokens, read, progress):
+            pass
+    return _document(code, coder, tokens, breaks, num_bytes)
+
+
+def _read_head(
+    code: LanguageModel, payload: bytes, num_bytes: int
+) -> tuple[int, list[tuple[int, bytes]], int]:
+    """Number of tokens, escapes, and where the message begins."""
     if payload[:_MARK_BYTES] != _mark(code):
         raise UnsupportedStreamError(
             "the stream was written with another model, tokenizer or window policy, or on another machine or"
@@ -91,25 +110,147 @@ def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progre
     # Every token stands for a byte at least, but for the few of a space that is put in front.
     if num_tokens > num_bytes + 1 + len(breaks):
         raise CorruptStreamError(f"language-model data: {num_tokens:,} tokens for {num_bytes:,} bytes")
-    tokens = np.zeros(num_tokens, dtype=np.int64)
-    coder = LogitsDecoder(payload[offset:])
+    return num_tokens, breaks, offset
 
-    def read(logits: Logits, places: Ids) -> None:
-        try:
-            tokens[places] = coder.decode(logits)
-        except CorruptStreamError:
-            raise
-        except ValueError as error:  # of a model that gives no probabilities behind what was decoded
-            raise CorruptStreamError(f"language-model data: token {places[0]:,}: {error}") from None
 
-    with code.stream_arithmetic():
-        for _ in _walk(code, tokens, read, progress):
-            pass
+def _decoded(coder: LogitsDecoder, logits: Logits, places: Ids) -> Ids:
+    """Tokens at these places."""
+    try:
+        return np.asarray(coder.decode(logits), dtype=np.int64)
+    except CorruptStreamError:
+        raise
+    except ValueError as error:  # of a model that gives no probabilities behind what was decoded
+        raise CorruptStreamError(f"language-model data: token {places[0]:,}: {error}") from None
+
+
+def _document(
+    code: LanguageModel, coder: LogitsDecoder, tokens: Ids, breaks: list[tuple[int, bytes]], num_bytes: int
+) -> bytes:
+    """The document of these tokens, at the end of the message."""
     coder.finish()
     document = _joined(code, tokens, breaks)
     if len(document) != num_bytes:
         raise CorruptStreamError(f"language-model data: {len(document):,} of {num_bytes:,} bytes")
     return document
+
+
+# ---- several documents -------------------------------------------------------------------------------------
+
+
+def encode_documents(
+    code: LanguageModel, documents: Sequence[bytes], progress: Progress | None = None
+) -> list[bytes]:
+    """Payloads of documents, each as `encode` writes it; errors are those of `encode`.
+
+    Documents under a llama2.c file are coded beside each other, as their logits do not depend on company;
+    others one by one.
+    """
+    if not side_by_side(code):
+        return [code.encode(document) for document in documents]
+    mark = _mark(code)
+    tokens = [code.tokenizer.encode(document) for document in documents]
+    coders = [LogitsEncoder(threads=1) for _ in documents]
+
+    def write(logits: Logits, number: int, places: Ids) -> None:
+        try:
+            coders[number].encode(logits, tokens[number][places])
+        except ValueError as error:
+            raise CorpusError(f"token {places[0]:,} or one beside it: {error}") from None
+
+    _walk_documents(code, tokens, write, progress)
+    written = zip(tokens, coders, strict=True)
+    return [mark + _varint(len(each)) + coder.finish() for each, coder in written]
+
+
+def decode_documents(
+    code: LanguageModel, payloads: Sequence[bytes], sizes: Sequence[int], progress: Progress | None = None
+) -> list[bytes]:
+    """Documents of these sizes, in bytes, whose payloads these are; errors are those of `decode`."""
+    if not side_by_side(code):
+        return [code.decode(payload, size) for payload, size in zip(payloads, sizes, strict=True)]
+    heads = [_read_head(code, payload, size) for payload, size in zip(payloads, sizes, strict=True)]
+    tokens = [np.zeros(num_tokens, dtype=np.int64) for num_tokens, _, _ in heads]
+    coders = [
+        LogitsDecoder(payload[offset:]) for payload, (_, _, offset) in zip(payloads, heads, strict=True)
+    ]
+
+    def read(logits: Logits, number: int, places: Ids) -> None:
+        tokens[number][places] = _decoded(coders[number], logits, places)
+
+    _walk_documents(code, tokens, read, progress)
+    return [
+        _document(code, coder, each, breaks, size)
+        for coder, each, (_, breaks, _), size in zip(coders, tokens, heads, sizes, strict=True)
+    ]
+
+
+def side_by_side(code: LanguageModel) -> bool:
+    """Whether logits, and so streams, are the same whatever windows are computed beside each other."""
+    return isinstance(code.trunk, Llama) and code.policy.independent
+
+
+def _walk_documents(
+    code: LanguageModel,
+    tokens: Sequence[Ids],
+    visit: Callable[[Logits, int, Ids], None],
+    progress: Progress | None,
+) -> None:
+    """Steps over the windows of documents; ``visit`` gets logits of tokens of one of them at some places."""
+    total, done = sum(map(len, tokens)), 0
+    at_once = min(_WINDOWS, _windows_at_once(code))
+
+    def report(visited: int) -> None:
+        nonlocal done
+        done += visited
+        if progress is not None:
+            progress(done / total)
+
+    beside: list[tuple[int, int, int]] = []  # document, first token, tokens of each window
+    for number, each in enumerate(tokens):
+        windows = [(number, start, length) for start, length in _spans(code, len(each))]
+        if len(windows) > at_once:
+            # In groups as if it were alone: they decide the order of its tokens.
+            for visited in _side_by_side(code, each, functools.partial(_of_document, visit, number)):
+                report(visited)
+            continue
+        if len(beside) + len(windows) > at_once:
+            _walk_beside(code, tokens, beside, visit, report)
+            beside = []
+        beside += windows
+    _walk_beside(code, tokens, beside, visit, report)
+
+
+def _of_document(visit: Callable[[Logits, int, Ids], None], number: int, logits: Logits, places: Ids) -> None:
+    visit(logits, number, places)
+
+
+def _walk_beside(
+    code: LanguageModel,
+    tokens: Sequence[Ids],
+    windows: list[tuple[int, int, int]],
+    visit: Callable[[Logits, int, Ids], None],
+    report: Callable[[int], None],
+) -> None:
+    """Steps over windows of several documents, in each of which they keep their order."""
+    if not windows:
+        return
+    windows = sorted(windows, key=lambda window: -window[2])
+    owners, starts, lengths = (np.array(column) for column in zip(*windows, strict=True))
+    rows_of = {int(number): np.flatnonzero(owners == number) for number in np.unique(owners)}
+    stepper = _stepper(code, len(windows), int(lengths[0]))
+    last = np.full(len(windows), code.bos_token, dtype=np.int64)
+    for step in range(int(lengths[0])):
+        active = int(np.count_nonzero(lengths > step))
+        logits = stepper.logits(last[:active])
+        for number, rows in list(rows_of.items()):
+            going = rows[: np.searchsorted(rows, active)]
+            if not len(going):
+                del rows_of[number]
+                continue
+            places = starts[going] + step
+            visit(logits[going], number, places)
+            last[going] = tokens[number][places]
+        report(active)
 
 
 def _any_bytes(code: LanguageModel) -> bool:
@@ -135,12 +276,9 @@ def _walk(
 
 def _side_by_side(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None]) -> Iterator[int]:
     """Windows that stand alone, some at a time, a step of all of them at a time."""
-    windows = list(code.policy.windows(len(tokens)))
-    lengths = [window.end - window.new for window in windows]
-    starts = np.array([window.new for window in windows], dtype=np.int64)
-    at_once = _WINDOWS
-    if windows:
-        at_once = min(at_once, _windows_at_once(code))
+    spans = _spans(code, len(tokens))
+    starts, lengths = np.array([start for start, _ in spans]), [length for _, length in spans]
+    at_once = min(_WINDOWS, _windows_at_once(code))
     for first in range(0, len(lengths), at_once):
         some, places = lengths[first : first + at_once], starts[first : first + at_once]
         stepper = _stepper(code, len(some), max(some))
@@ -152,6 +290,11 @@ def _side_by_side(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids
             visit(stepper.logits(last[:active]), here)
             last = tokens[here]
             yield active
+
+
+def _spans(code: LanguageModel, num_tokens: int) -> list[tuple[int, int]]:
+    """First token and number of tokens that each window predicts."""
+    return [(window.new, window.end - window.new) for window in code.policy.windows(num_tokens)]
 
 
 def _in_order(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None]) -> Iterator[int]:
