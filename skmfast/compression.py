@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from skmfast.codes.base import DecodableCode
@@ -14,6 +14,9 @@ from skmfast.errors import CorpusError, CorruptStreamError, UnsupportedStreamErr
 
 BLOCK_BYTES = 1 << 30
 """Longest run of bytes that one payload codes, unless the code's own ``block_bytes`` is less."""
+
+_TOGETHER_BYTES = 1 << 20
+"""Original bytes of blocks that are decoded at once, in codes that are faster then."""
 
 Progress = Callable[[int], None]
 
@@ -30,7 +33,8 @@ def compress(
     Parameters
     ----------
     data : bytes-like, or a sequence of bytes
-        One document, or several. They are coded one behind the other as one text, and their boundaries kept.
+        One document, or several. They are coded one behind the other as one text, and their boundaries kept;
+        codes that say so (``documents_alone``) code each alone, as a block with its own checksum.
     code : DecodableCode
         The code; its name and parameters are written into the file.
     block_bytes : int, optional
@@ -53,23 +57,38 @@ def compress(
     if block_bytes < 1:
         raise ValueError(f"block_bytes must be at least 1, got {block_bytes}")
     documents = [bytes(data)] if isinstance(data, (bytes, bytearray, memoryview)) else list(data)
-    text = documents[0] if len(documents) == 1 else b"".join(documents)
-    blocks = []
-    for start in range(0, len(text), block_bytes):
-        run = text[start : start + block_bytes]
-        blocks.append(
-            Block(
-                len(run),
-                zlib.crc32(run),
-                code.encode(run, **_reporting(code.encode, progress, start, len(run))),
-            )
-        )
-    parameters = cast("dict[str, Value]", dict(code.parameters))
+    alone = len(documents) == 1 or getattr(code, "documents_alone", False)
+    runs = [
+        text[start : start + block_bytes]
+        for text in (documents if alone else [b"".join(documents)])
+        for start in range(0, len(text), block_bytes)
+    ]
+    payloads = _payloads(code, runs, progress)
+    blocks = [Block(len(run), zlib.crc32(run), payload) for run, payload in zip(runs, payloads, strict=True)]
+    parameters = cast("dict[str, Value]", dict(stream_parameters(code)))
     return pack(Container(code.name, parameters, [len(d) for d in documents], blocks))
 
 
+def _payloads(code: DecodableCode, runs: Sequence[bytes], progress: Progress | None) -> list[bytes]:
+    """The payload of each run of bytes."""
+    if len(runs) > 1 and getattr(code, "documents_together", False):
+        encode: Callable[..., list[bytes]] = code.encode_documents  # type: ignore[attr-defined]
+        return encode(runs, **_reporting(encode, progress, 0, sum(map(len, runs))))
+    payloads, done = [], 0
+    for run in runs:
+        payloads.append(code.encode(run, **_reporting(code.encode, progress, done, len(run))))
+        done += len(run)
+    return payloads
+
+
+def stream_parameters(code: DecodableCode) -> Mapping[str, object]:
+    """What a stream of ``code`` depends on: its parameters, unless it says that there is more."""
+    found: Mapping[str, object] = getattr(code, "stream_parameters", code.parameters)
+    return found
+
+
 def _reporting(
-    method: Callable[..., bytes], progress: Progress | None, start: int, size: int
+    method: Callable[..., Any], progress: Progress | None, start: int, size: int
 ) -> dict[str, Any]:
     """Keyword arguments that make ``method`` report on its block, where it can."""
     if progress is None:
@@ -134,7 +153,7 @@ def _check_code(container: Container, code: DecodableCode) -> None:
     if container.code != code.name:
         raise UnsupportedStreamError(f"coded with {container.code!r}, not with {code.name!r}")
     elsewhere = getattr(code, "where_parameters", ())
-    for name, value in code.parameters.items():
+    for name, value in stream_parameters(code).items():
         written = container.parameters.get(name)
         if name not in elsewhere and written != value:
             raise UnsupportedStreamError(f"coded with {name}={written!r}, the code given has {value!r}")
@@ -149,11 +168,17 @@ def _decoded_blocks(
         _check_code(container, given)
         code = given
     done = 0
+    together = _together(container.blocks) if getattr(code, "documents_together", False) else {}
+    ready: dict[int, bytes] = {}
     for number, block in enumerate(container.blocks, start=1):
+        if number in together:
+            ready = _decoded_together(code, container.blocks, together[number], progress, done)
         place = f"block {number} of {len(container.blocks)}, at byte {block.offset}"
         try:
-            report = _reporting(code.decode, progress, done, block.original_bytes)
-            run = code.decode(bytes(block.payload), block.original_bytes, **report)
+            run = ready.get(number)
+            if run is None:
+                report = _reporting(code.decode, progress, done, block.original_bytes)
+                run = code.decode(bytes(block.payload), block.original_bytes, **report)
         except CorruptStreamError as error:
             raise CorruptStreamError(f"damaged payload in {place}: {error}") from error
         if len(run) != block.original_bytes or zlib.crc32(run) != block.original_crc:
@@ -162,3 +187,33 @@ def _decoded_blocks(
             )
         done += len(run)
         yield run
+
+
+def _together(blocks: Sequence[Block]) -> dict[int, range]:
+    """Numbers of blocks, from 1, that are decoded at once, under the first of them; none that is alone."""
+    found: dict[int, range] = {}
+    first, size = 1, 0
+    for number, block in enumerate(blocks, start=1):
+        if number > first and size + block.original_bytes > _TOGETHER_BYTES:
+            found[first] = range(first, number)
+            first, size = number, 0
+        size += block.original_bytes
+    found[first] = range(first, len(blocks) + 1)
+    return {first: numbers for first, numbers in found.items() if len(numbers) > 1}
+
+
+def _decoded_together(
+    code: Any, blocks: Sequence[Block], numbers: range, progress: Progress | None, done: int
+) -> dict[int, bytes]:
+    """Original bytes of blocks under their numbers; none at all where one of them is damaged."""
+    some = [blocks[number - 1] for number in numbers]
+    sizes = [block.original_bytes for block in some]
+    try:
+        runs = code.decode_documents(
+            [bytes(block.payload) for block in some],
+            sizes,
+            **_reporting(code.decode_documents, progress, done, sum(sizes)),
+        )
+    except CorruptStreamError:
+        return {}  # each alone shows which
+    return dict(zip(numbers, runs, strict=True))

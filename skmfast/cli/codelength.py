@@ -20,6 +20,7 @@ from skmfast.cli.options import Column, Field, Format, Json, Memory, Threads  # 
 if TYPE_CHECKING:
     from skmfast.cli.progress import Progress
     from skmfast.codes.base import Code
+    from skmfast.codes.part_results import PartResults
     from skmfast.codes.rows import Row
     from skmfast.corpora import Source
 
@@ -104,7 +105,7 @@ def codelength(
     if out is not None and any(_same_file(source.path, out) for source in sources):
         fail(f"--out {out}: is one of the inputs")
 
-    parts = _parts_folder(out, chosen)
+    parts = _part_results(out, chosen)
     settings["parts"] = parts
     rows: list[Row] = []
     interrupted: _Interrupted | None = None
@@ -115,6 +116,8 @@ def codelength(
                 rows.append(row)
                 if not row.ok:
                     progress.complain(_complaint(row))
+        if parts is not None:
+            parts.flush()
     except _Interrupted as caught:
         interrupted = caught
     _report(rows, chosen, settings, out=out, json=json, complete=interrupted is None)
@@ -125,19 +128,20 @@ def codelength(
     if parts is not None:
         from skmfast.codes.part_results import discard_parts
 
-        discard_parts(parts)
+        discard_parts(parts.folder)
 
 
-def _parts_folder(out: Path | None, code: Code) -> Path | None:
-    """Where part results are kept until ``out`` is written."""
+def _part_results(out: Path | None, code: Code) -> PartResults | None:
+    """Part results, kept in a folder until ``out`` is written."""
     from skmfast.codes.measure import keeps_parts
+    from skmfast.codes.part_results import PartResults
 
     if out is None or not keeps_parts(code):
         return None
     folder = out.with_name(f"{out.name}.partial")
     if folder.exists() and not folder.is_dir():
         fail(f"{folder}: is no folder, and part results would be kept in it")
-    return folder
+    return PartResults(folder)
 
 
 def _given(code: Code, paths: list[str], settings: dict[str, Any]) -> Code:

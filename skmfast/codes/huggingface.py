@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from skmfast.codes import torch_steps
 from skmfast.errors import CorpusError, ModelFileError
 
 # Files of a name on the hub that are fetched: never pickled weights, never code.
@@ -24,6 +25,8 @@ _SHOWN_BYTES = 12
 
 class HuggingFaceTokenizer:
     """A tokenizer of transformers, for documents that it gives back byte by byte.
+
+    A special token that is spelled out in a document is that token.
 
     Parameters
     ----------
@@ -107,11 +110,22 @@ class HuggingFaceTrunk:
         self.head: Tensor = layer.weight
         self.head_bias: Tensor | None = getattr(layer, "bias", None)
         settings = model.config.get_text_config()
+        # What is behind a window is padding, of any token, and nothing looks at it: no warnings about it.
+        model.config.pad_token_id = settings.pad_token_id = None
         self.softcap = float(getattr(settings, "final_logit_softcapping", None) or 0.0)
         # Cohere's models multiply logits by a scale, Granite's divide them.
         self.logit_scale = float(getattr(settings, "logit_scale", None) or 1.0)
         self.logit_scale /= float(getattr(settings, "logits_scaling", None) or 1.0)
         self._check(name)
+        self._cached = torch_steps.has_cache(model)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Libraries, beside torch, that logits and tokens depend on."""
+        import tokenizers
+        import transformers
+
+        return f"transformers {transformers.__version__}", f"tokenizers {tokenizers.__version__}"
 
     @property
     def positions(self) -> int | None:
@@ -124,6 +138,21 @@ class HuggingFaceTrunk:
         """Hidden states (B, T, D) behind each of the tokens (B, T)."""
         found: Tensor = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
         return found
+
+    def stepper(self, windows: int, length: int) -> torch_steps.CachedSteps | torch_steps.RecomputedSteps:
+        """Token-by-token computation over ``windows`` windows of at most ``length`` tokens."""
+        if self._cached:
+            return torch_steps.CachedSteps(self, windows)
+        return torch_steps.RecomputedSteps(self, windows, length)
+
+    def windows_at_once(self, context: int) -> int:
+        """Windows whose keys and values may be held at once."""
+        settings = self.model.config.get_text_config()
+        heads = _number(settings, "num_attention_heads") or 1
+        width = _number(settings, "head_dim") or -(-self.head.shape[1] // heads)
+        kept = _number(settings, "num_key_value_heads") or heads
+        kept *= 2 * width * (_number(settings, "num_hidden_layers") or 1) * self.head.element_size()
+        return torch_steps.windows_at_once(context, kept if self._cached else None, len(self.head))
 
     def _check(self, name: str) -> None:
         """Compare with the model's own logits: architectures differ in what stands before their head."""
@@ -142,7 +171,15 @@ class HuggingFaceTrunk:
             )
 
 
-def read_folder(folder: Path, name: str, dtype: torch.dtype) -> tuple[HuggingFaceTrunk, HuggingFaceTokenizer]:
+def _number(settings: Any, name: str) -> int:
+    """A number of a configuration, the largest where layers differ; 0 where there is none."""
+    found = getattr(settings, name, None) or 0
+    return int(max(found)) if isinstance(found, (list, tuple)) else int(found)
+
+
+def read_folder(
+    folder: Path, name: str, dtype: torch.dtype, device: torch.device
+) -> tuple[HuggingFaceTrunk, HuggingFaceTokenizer]:
     """Model and tokenizer of a folder with config.json, tokenizer files and safetensors. No network.
 
     Raises
@@ -151,10 +188,12 @@ def read_folder(folder: Path, name: str, dtype: torch.dtype) -> tuple[HuggingFac
         If weights are pickled, a file is missing or damaged, or transformers does not know the architecture.
     """
     _check_folder(folder, name)
-    return _read(name, dtype, str(folder), use_safetensors=True)
+    return _read(name, dtype, device, str(folder), use_safetensors=True)
 
 
-def read_gguf(path: Path, name: str, dtype: torch.dtype) -> tuple[HuggingFaceTrunk, HuggingFaceTokenizer]:
+def read_gguf(
+    path: Path, name: str, dtype: torch.dtype, device: torch.device
+) -> tuple[HuggingFaceTrunk, HuggingFaceTokenizer]:
     """Model and tokenizer of a GGUF file, its weights as they are when they are no longer quantised.
 
     Raises
@@ -162,7 +201,7 @@ def read_gguf(path: Path, name: str, dtype: torch.dtype) -> tuple[HuggingFaceTru
     ModelFileError
         As for a folder.
     """
-    return _read(name, dtype, str(path.parent), gguf_file=path.name)
+    return _read(name, dtype, device, str(path.parent), gguf_file=path.name)
 
 
 def fetch(name: str) -> Path:
@@ -210,7 +249,7 @@ def _check_folder(folder: Path, name: str) -> None:
 
 
 def _read(
-    name: str, dtype: torch.dtype, folder: str, **how: Any
+    name: str, dtype: torch.dtype, device: torch.device, folder: str, **how: Any
 ) -> tuple[HuggingFaceTrunk, HuggingFaceTokenizer]:
     import transformers
 
@@ -232,7 +271,11 @@ def _read(
     lacking = sorted(found["missing_keys"]) + sorted(str(key[0]) for key in found["mismatched_keys"])
     if lacking:
         raise ModelFileError(f"{name}: {len(lacking)} tensors are missing or of another shape: {lacking[0]}")
-    trunk = HuggingFaceTrunk(model.to(dtype), name)
+    try:
+        model = model.to(device, dtype)
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(f"{name} on {device}: {_line(error)}") from None
+    trunk = HuggingFaceTrunk(model, name)
     if tokenizer.vocab_size > len(trunk.head):
         raise ModelFileError(
             f"{name}: the tokenizer has {tokenizer.vocab_size:,} entries, the model {len(trunk.head):,}"

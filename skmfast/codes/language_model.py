@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.llama import Llama
-from skmfast.codes.part_results import PartResults, part_key
+from skmfast.codes.part_results import PartResults, opened, part_key
 from skmfast.codes.windows import WindowPolicy
 from skmfast.errors import CorpusError
 from skmfast.settings import resolve_threads
@@ -24,7 +25,7 @@ from skmfast.settings import resolve_threads
 if TYPE_CHECKING:
     from torch import Tensor
 
-DTYPES = ("float64", "float32", "bfloat16")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 # Tokens, padding counted, that the trunk sees at once unless ``batch`` says how many windows.
 _BATCH_TOKENS = 4096
@@ -57,7 +58,8 @@ class Trunk(Protocol):
     - ``head_bias``, a Tensor (V,) that is added to the logits;
     - ``logit_scale`` and ``softcap``, numbers: logits are then ``softcap tanh(logit_scale z / softcap)``,
       without the cap if it is 0;
-    - ``stepper(batch, length)``, for streams; see `skmfast.codes.language_model_stream`.
+    - ``stepper(windows, length)`` and ``windows_at_once(context)``, for streams; see
+      `skmfast.codes.language_model_stream`.
     """
 
     head: Tensor
@@ -116,12 +118,18 @@ class LanguageModel:
     bos_token : int or None
         The token that windows begin with; by default the tokenizer's BOS, or where it has none, the token
         that ends texts. Models that were trained on texts end to end know best the one between them.
-    dtype : {"float64", "float32", "bfloat16"} or None
+    dtype : {"float64", "float32", "bfloat16", "float16"} or None
         Of weights and computation. A llama2.c file is computed in float32, and lengths do not depend on how
         documents are batched; other models by default in float64, and only then they do not, to 1e-9 bits.
+        float64 is for processors; elsewhere the default is float32.
+    device : str or None
+        Where torch computes: ``"cpu"``, the default, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     batch : int or None
         Windows that are computed at once; by default about 4,096 tokens' worth.
-    model_sha256, tokenizer_sha256, runs_on : str or None
+    stream_threads : int
+        Threads of torch while a stream is written or read, on which the order of summation depends. They are
+        written into the stream, so that it is read with as many.
+    model_sha256, tokenizer_sha256, runs_on, probe : str or None
         What a stream that was written depends on: with them, this code is only made where it is so.
 
     Raises
@@ -141,6 +149,9 @@ class LanguageModel:
 
     block_bytes = 1 << 24
 
+    documents_alone = True
+    """Each document of a stream is a block of its own."""
+
     where_parameters = ("path", "tokenizer")
     """Parameters that say where the model is, not what it is."""
 
@@ -154,10 +165,13 @@ class LanguageModel:
         last: str = "short",
         bos_token: int | None = None,
         dtype: str | None = None,
+        device: str | None = None,
         batch: int | None = None,
+        stream_threads: int = 1,
         model_sha256: str | None = None,
         tokenizer_sha256: str | None = None,
         runs_on: str | None = None,
+        probe: str | None = None,
     ) -> None:
         if path is None:
             raise ValueError("lm needs a model: lm:PATH")
@@ -165,7 +179,7 @@ class LanguageModel:
             raise ValueError(f"dtype: {dtype!r} is none of {', '.join(DTYPES)}")
         from skmfast.codes.model_files import load_model
 
-        loaded = load_model(os.fspath(path), tokenizer, dtype)
+        loaded = load_model(os.fspath(path), tokenizer, dtype, device)
         files: dict[str, object] = {
             "path": loaded.path,
             "tokenizer": loaded.tokenizer_path,
@@ -181,9 +195,16 @@ class LanguageModel:
         # The last token of a window is only predicted.
         if loaded.positions is not None and context - 1 > loaded.positions:
             raise ValueError(f"context: {context} is more than the model's {loaded.positions} positions")
-        self._prepare(loaded.trunk, loaded.tokenizer, files, loaded.dtype, policy, bos_token, batch)
+        self._prepare(
+            loaded.trunk, loaded.tokenizer, files, loaded.dtype, policy, bos_token, batch, stream_threads
+        )
         if runs_on is not None and runs_on != self.runs_on:
             raise ValueError(f"runs_on: asked for is {runs_on!r}, this is {self.runs_on!r}")
+        if probe is not None and probe != self.probe:
+            raise ValueError(
+                f"probe: this machine computes other logits, from {self.probe!r}, than asked for, {probe!r}:"
+                " an instruction set or a library may be switched off by a setting"
+            )
 
     @classmethod
     def of(
@@ -197,6 +218,7 @@ class LanguageModel:
         last: str = "short",
         bos_token: int | None = None,
         batch: int | None = None,
+        stream_threads: int = 1,
         about: Mapping[str, object] | None = None,
     ) -> LanguageModel:
         """A code from any torch module with hidden states and a head, in its own type, on its own device.
@@ -206,7 +228,7 @@ class LanguageModel:
         trunk : Trunk
             Gives hidden states; has the ``head`` (V, D).
         tokenizer : Tokenizer
-        context, stride, bos, last, bos_token, batch
+        context, stride, bos, last, bos_token, batch, stream_threads
             As for a file.
         about : mapping, optional
             What identifies model and tokenizer, for ``parameters``.
@@ -242,7 +264,7 @@ class LanguageModel:
         made = cls.__new__(cls)
         dtype = str(trunk.head.dtype).removeprefix("torch.")
         policy = WindowPolicy(context, stride, bos, last)
-        made._prepare(trunk, tokenizer, dict(about or {}), dtype, policy, bos_token, batch)
+        made._prepare(trunk, tokenizer, dict(about or {}), dtype, policy, bos_token, batch, stream_threads)
         return made
 
     def _prepare(
@@ -254,35 +276,76 @@ class LanguageModel:
         policy: WindowPolicy,
         bos_token: int | None,
         batch: int | None,
+        stream_threads: int,
     ) -> None:
         if batch is not None and batch < 1:
             raise ValueError(f"batch: {batch} is less than 1")
+        cores = os.cpu_count() or 1
+        if not 1 <= stream_threads <= cores:
+            raise ValueError(f"stream_threads: {stream_threads} is not between 1 and this machine's {cores}")
         if bos_token is None:
             bos_token = tokenizer.bos
         if bos_token is None:
             raise ValueError("the tokenizer has no BOS token: give bos_token, a number")
-        entries = _vocabulary_size(trunk)
+        entries = trunk.vocabulary_size if isinstance(trunk, Llama) else len(trunk.head)
         if not 0 <= bos_token < entries:
             raise ValueError(f"bos_token: {bos_token} is not between 0 and {entries - 1}")
-        self.bos_token = int(bos_token)
+        self.bos_token, self.vocabulary_size = int(bos_token), entries
         self.trunk, self.tokenizer, self.policy = trunk, tokenizer, policy
         self._files, self._dtype, self._batch = files, dtype, batch
+        self._stream_threads = stream_threads
 
     @property
     def parameters(self) -> Mapping[str, object]:
         """Window policy, type, and what identifies model, tokenizer and machine."""
         policy = {**dataclasses.asdict(self.policy), "bos_token": self.bos_token}
-        return {**self._files, **policy, "dtype": self._dtype, "runs_on": self.runs_on}
+        found = {**self._files, **policy, "dtype": self._dtype, "runs_on": self.runs_on}
+        # A llama2.c file has no choice.
+        return found if isinstance(self.trunk, Llama) else {**found, "device": str(self.trunk.head.device)}
+
+    @property
+    def stream_parameters(self) -> Mapping[str, object]:
+        """Parameters of a stream: to those of a length, what the last bits of logits depend on."""
+        if isinstance(self.trunk, Llama):
+            return self.parameters
+        weights = {} if "model_sha256" in self._files else {"model_sha256": self._weights_sha256}
+        return {**self.parameters, **weights, "stream_threads": self._stream_threads, "probe": self.probe}
+
+    @functools.cached_property
+    def _weights_sha256(self) -> str | None:
+        """Hash of the weights of a trunk that came from no file, if it is a module."""
+        import torch
+
+        from skmfast.codes.torch_steps import weights_sha256
+
+        return weights_sha256(self.trunk) if isinstance(self.trunk, torch.nn.Module) else None
+
+    @functools.cached_property
+    def probe(self) -> str:
+        """Digest of the logits of a few steps, on this machine and with these threads."""
+        from skmfast.codes.torch_steps import probe
+
+        if isinstance(self.trunk, Llama):
+            return ""
+        with self.stream_arithmetic():
+            return probe(self.trunk, self.bos_token)
+
+    def stream_arithmetic(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, torch computes as streams are written."""
+        if isinstance(self.trunk, Llama):
+            return contextlib.nullcontext()
+        from skmfast.codes.torch_steps import torch_threads
+
+        return torch_threads(self._stream_threads)
 
     @property
     def runs_on(self) -> str:
         """What the last bits of a result depend on: libraries and processor, or the order of summation."""
         if isinstance(self.trunk, Llama):
             return self.trunk.runs_on
-        import torch
+        from skmfast.codes.torch_steps import machine
 
-        capability = torch.backends.cpu.get_cpu_capability()
-        return f"torch {torch.__version__}, {capability}, {_processor()}, {self.trunk.head.device.type}"
+        return ", ".join([*getattr(self.trunk, "libraries", ()), machine(self.trunk.head.device)])
 
     def __repr__(self) -> str:
         return f"LanguageModel({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"
@@ -295,12 +358,12 @@ class LanguageModel:
         threads: int | None = None,
         memory: int | None = None,
         progress: Callable[[float], None] | None = None,
-        parts: str | os.PathLike[str] | None = None,
+        parts: str | os.PathLike[str] | PartResults | None = None,
     ) -> CodeLengths:
         """Code lengths of ``documents``; see `Code.lengths`. ``memory`` does not bind.
 
-        With ``parts``, a folder, results of windows are kept there every few seconds, and those that are
-        there already, of this model, policy and machine, are not computed again.
+        With ``parts``, a folder (or one that is open), results of windows are kept there every few seconds,
+        and those that are there already, of this model, policy and machine, are not computed again.
 
         Raises
         ------
@@ -330,7 +393,7 @@ class LanguageModel:
         per_document: bool = True,
         threads: int | None = None,
         progress: Callable[[float], None] | None = None,
-        parts: str | os.PathLike[str] | None = None,
+        parts: str | os.PathLike[str] | PartResults | None = None,
     ) -> list[TokenLengths]:
         """Tokens of each document, and the bits of each token; parameters and errors as for `lengths`."""
         tokens = self._tokens(documents)
@@ -361,9 +424,8 @@ class LanguageModel:
             try:
                 found = self.tokenizer.encode(document)
                 # Tokenizers may have tokens, added later, that the model never had.
-                entries = _vocabulary_size(self.trunk)
-                if found.max(initial=0) >= entries:
-                    raise CorpusError(f"token {found.max()} is none of the model's {entries:,}")
+                if found.max(initial=0) >= self.vocabulary_size:
+                    raise CorpusError(f"token {found.max()} is none of the model's {self.vocabulary_size:,}")
                 tokens.append(found)
             except CorpusError as error:
                 if len(documents) == 1:
@@ -385,6 +447,33 @@ class LanguageModel:
 
         return decode(self, payload, num_bytes, progress)
 
+    @property
+    def documents_together(self) -> bool:
+        """Whether several documents of a stream are best coded at once."""
+        from skmfast.codes.language_model_stream import side_by_side
+
+        return side_by_side(self)
+
+    def encode_documents(
+        self, documents: Sequence[bytes], *, progress: Callable[[float], None] | None = None
+    ) -> list[bytes]:
+        """Payloads of documents, each as `encode` writes it."""
+        from skmfast.codes.language_model_stream import encode_documents
+
+        return encode_documents(self, documents, progress)
+
+    def decode_documents(
+        self,
+        payloads: Sequence[bytes],
+        sizes: Sequence[int],
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[bytes]:
+        """Documents of these sizes, each as `decode` reads it."""
+        from skmfast.codes.language_model_stream import decode_documents
+
+        return decode_documents(self, payloads, sizes, progress)
+
     def _tasks(self, number: int, sequence: npt.NDArray[np.int64]) -> Iterator[_Task]:
         """Windows of a sequence."""
         for first, new, end, bos in self.policy.windows(len(sequence)):
@@ -394,7 +483,7 @@ class LanguageModel:
             yield _Task(inputs, sequence[new:end], number, new)
 
     def _results(
-        self, tasks: list[_Task], parts: str | os.PathLike[str] | None, threads: int | None
+        self, tasks: list[_Task], parts: str | os.PathLike[str] | PartResults | None, threads: int | None
     ) -> Iterator[list[tuple[_Task, npt.NDArray[np.float64]]]]:
         """Bits of the targets of each task, some tasks at a time, in any order; known parts first."""
         if parts is None:
@@ -406,7 +495,7 @@ class LanguageModel:
         }
         configuration = json.dumps(depends, sort_keys=True).encode()
         keys = [part_key(configuration, task.inputs.tobytes(), task.targets.tobytes()) for task in tasks]
-        with PartResults(parts) as kept:
+        with opened(parts) as kept:
             known, missing = [], []
             for number, (key, task) in enumerate(zip(keys, tasks, strict=True)):
                 found = kept.find(key)
@@ -439,6 +528,7 @@ class LanguageModel:
             return self.trunk.window_bits(windows, wanted_of, threads=resolve_threads(threads))
         import torch
 
+        from skmfast.codes.torch_steps import torch_threads
         from skmfast.operators import token_code_lengths
 
         # Padding is behind the tokens, where nothing that is asked for sees it.
@@ -449,7 +539,7 @@ class LanguageModel:
             inputs[row, :size] = task.inputs
             wanted[row, size - len(task.targets) : size] = True
         device = self.trunk.head.device
-        with _torch_threads(threads), torch.inference_mode():
+        with torch_threads(threads):
             hidden = self.trunk.hidden(torch.from_numpy(inputs).to(device))
             predicting = hidden[torch.from_numpy(wanted).to(device)]
             targets = torch.from_numpy(np.concatenate([task.targets for task in group])).to(device)
@@ -463,34 +553,6 @@ class LanguageModel:
             )
         found = bits.double().cpu().numpy()
         return np.split(found, np.cumsum([len(task.targets) for task in group])[:-1])
-
-
-def _vocabulary_size(trunk: Trunk | Llama) -> int:
-    return trunk.vocabulary_size if isinstance(trunk, Llama) else len(trunk.head)
-
-
-@contextlib.contextmanager
-def _torch_threads(threads: int | None) -> Iterator[None]:
-    """So many threads within torch; afterwards as many as before."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(resolve_threads(threads))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _processor() -> str:
-    """The processor's model, which libraries choose their code by."""
-    import platform
-
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 __all__ = ["DTYPES", "LanguageModel", "TokenLengths", "Tokenizer", "Trunk"]

@@ -1,28 +1,34 @@
-"""Lossless streams under a language model: its windows side by side, one token of each at a time.
+"""Lossless streams under a language model: one token at a time, windows side by side where they stand alone.
 
 Windows that look at no other's tokens are decoded together: at each step the model sees the last token of
-every window, and the coder the next one of each. Encoder and decoder run the same steps. Logits of llama2.c
-files are the same to the last bit on every processor; those of other models may not be, and a stream names
-what they depend on (``runs_on``) and is refused elsewhere.
+every window, and the coder the next one of each. Other windows come one behind the other, each from the
+tokens that it begins with. Encoder and decoder run the same steps, on the same number of threads. Logits of
+llama2.c files are the same to the last bit on every processor and beside any other windows, so several
+documents are done at once; those of other models may not be, and a stream names what they depend on
+(`LanguageModel.stream_parameters`) and is refused elsewhere.
 
-A model that streams are written with has ``stepper(windows, length)``, whose ``logits(tokens)`` takes the
-next tokens (n,) of the first n windows and gives float32 logits (n, V) behind them, as arrays of numpy. It
+A model may have ``stepper(windows, length)``, whose ``logits(tokens)`` takes the next tokens (n,) of the
+first n windows, or in other models than llama2.c's several of each (n, k), and gives float32 logits (n, V)
+behind them, as arrays of numpy; without it, all of a window is computed anew for each of its tokens. It
 may have ``windows_at_once(context)``, where the keys and values of 256 windows are too many to be held; that
-number is part of the format.
+number is part of the format (docs/format.md).
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skmfast.codes.byte_escapes import Piece, join, split
+from skmfast.codes.llama import Llama
 from skmfast.coding import LogitsDecoder, LogitsEncoder
-from skmfast.errors import CorruptStreamError, UnsupportedStreamError
+from skmfast.errors import CorpusError, CorruptStreamError, UnsupportedStreamError
 
 if TYPE_CHECKING:
     from skmfast.codes.language_model import LanguageModel
@@ -31,6 +37,8 @@ _MARK_BYTES = 2
 # Windows whose keys and values are held at once.
 _WINDOWS = 256
 
+Ids = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
 
 
@@ -39,25 +47,28 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
 
     Raises
     ------
-    ValueError
-        If windows see each other's tokens, or the model cannot go step by step.
     CorpusError
-        If the tokenizer cannot give the bytes back.
+        If a tokenizer that should give back any bytes does not, or the model gives no probabilities.
     """
-    _check(code)
-    tokens = code.tokenizer.encode(document)
+    mark = _mark(code)
+    if _any_bytes(code):
+        pieces = [Piece(code.tokenizer.encode(document), b"")]
+    else:
+        pieces = split(code.tokenizer, document, code.vocabulary_size)
+    tokens = np.concatenate([piece.tokens for piece in pieces])
     coder = LogitsEncoder(threads=1)
-    lengths = _window_lengths(code, len(tokens))
-    starts = np.cumsum([0, *lengths])
 
-    def write(logits: npt.NDArray[np.float32], step: int, first: int) -> npt.NDArray[np.int64]:
-        chosen: npt.NDArray[np.int64] = tokens[starts[first : first + len(logits)] + step]
-        coder.encode(logits, chosen)
-        return chosen
+    def write(logits: Logits, places: Ids) -> None:
+        try:
+            coder.encode(logits, tokens[places])
+        except ValueError as error:
+            raise CorpusError(f"token {places[0]:,} or one beside it: {error}") from None
 
-    for _ in _walk(code, lengths, write, progress):
-        pass
-    return _mark(code) + _varint(len(tokens)) + coder.finish()
+    with code.stream_arithmetic():
+        for _ in _walk(code, tokens, write, progress):
+            pass
+    written = b"" if _any_bytes(code) else _written(pieces)
+    return mark + _varint(len(tokens)) + written + coder.finish()
 
 
 def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progress | None = None) -> bytes:
@@ -70,76 +81,309 @@ def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progre
     CorruptStreamError
         If it is damaged.
     """
-    _check(code)
+    num_tokens, breaks, offset = _read_head(code, payload, num_bytes)
+    tokens = np.zeros(num_tokens, dtype=np.int64)
+    coder = LogitsDecoder(payload[offset:])
+
+    def read(logits: Logits, places: Ids) -> None:
+        tokens[places] = _decoded(coder, logits, places)
+
+    with code.stream_arithmetic():
+        for _ in _walk(code, tokens, read, progress):
+            pass
+    return _document(code, coder, tokens, breaks, num_bytes)
+
+
+def _read_head(
+    code: LanguageModel, payload: bytes, num_bytes: int
+) -> tuple[int, list[tuple[int, bytes]], int]:
+    """Number of tokens, escapes, and where the message begins."""
     if payload[:_MARK_BYTES] != _mark(code):
         raise UnsupportedStreamError(
             "the stream was written with another model, tokenizer or window policy, or on another machine or"
-            f" version; this is {dict(code.parameters)}"
+            f" version; this is {dict(code.stream_parameters)}"
         )
     num_tokens, offset = _read_varint(payload, _MARK_BYTES)
+    breaks: list[tuple[int, bytes]] = []
+    if not _any_bytes(code):
+        breaks, offset = _read_breaks(payload, offset, num_tokens, num_bytes)
     # Every token stands for a byte at least, but for the few of a space that is put in front.
-    if num_tokens > num_bytes + 1:
+    if num_tokens > num_bytes + 1 + len(breaks):
         raise CorruptStreamError(f"language-model data: {num_tokens:,} tokens for {num_bytes:,} bytes")
-    lengths = _window_lengths(code, num_tokens)
-    pieces: list[list[npt.NDArray[np.int64]]] = [[] for _ in lengths]
-    coder = LogitsDecoder(payload[offset:])
+    return num_tokens, breaks, offset
 
-    def read(logits: npt.NDArray[np.float32], step: int, first: int) -> npt.NDArray[np.int64]:
-        found: npt.NDArray[np.int64] = np.asarray(coder.decode(logits), dtype=np.int64)
-        for window, token in enumerate(found, first):
-            pieces[window].append(token)
-        return found
 
-    for _ in _walk(code, lengths, read, progress):
-        pass
+def _decoded(coder: LogitsDecoder, logits: Logits, places: Ids) -> Ids:
+    """Tokens at these places."""
+    try:
+        return np.asarray(coder.decode(logits), dtype=np.int64)
+    except CorruptStreamError:
+        raise
+    except ValueError as error:  # of a model that gives no probabilities behind what was decoded
+        raise CorruptStreamError(f"language-model data: token {places[0]:,}: {error}") from None
+
+
+def _document(
+    code: LanguageModel, coder: LogitsDecoder, tokens: Ids, breaks: list[tuple[int, bytes]], num_bytes: int
+) -> bytes:
+    """The document of these tokens, at the end of the message."""
     coder.finish()
-    document = code.tokenizer.decode([int(token) for window in pieces for token in window])
+    document = _joined(code, tokens, breaks)
     if len(document) != num_bytes:
         raise CorruptStreamError(f"language-model data: {len(document):,} of {num_bytes:,} bytes")
     return document
 
 
-def _check(code: LanguageModel) -> None:
-    if not code.policy.independent:
-        raise ValueError(
-            "streams need windows that stand alone: bos='window', stride = context - 1, last='short'"
-        )
-    if not hasattr(code.trunk, "stepper"):
-        raise ValueError("streams need a model that goes step by step; this one gives lengths only")
+# ---- several documents -------------------------------------------------------------------------------------
+
+
+def encode_documents(
+    code: LanguageModel, documents: Sequence[bytes], progress: Progress | None = None
+) -> list[bytes]:
+    """Payloads of documents, each as `encode` writes it; errors are those of `encode`.
+
+    Documents under a llama2.c file are coded beside each other, as their logits do not depend on company;
+    others one by one.
+    """
+    if not side_by_side(code):
+        return [code.encode(document) for document in documents]
+    mark = _mark(code)
+    tokens = [code.tokenizer.encode(document) for document in documents]
+    coders = [LogitsEncoder(threads=1) for _ in documents]
+
+    def write(logits: Logits, number: int, places: Ids) -> None:
+        try:
+            coders[number].encode(logits, tokens[number][places])
+        except ValueError as error:
+            raise CorpusError(f"token {places[0]:,} or one beside it: {error}") from None
+
+    _walk_documents(code, tokens, write, progress)
+    written = zip(tokens, coders, strict=True)
+    return [mark + _varint(len(each)) + coder.finish() for each, coder in written]
+
+
+def decode_documents(
+    code: LanguageModel, payloads: Sequence[bytes], sizes: Sequence[int], progress: Progress | None = None
+) -> list[bytes]:
+    """Documents of these sizes, in bytes, whose payloads these are; errors are those of `decode`."""
+    if not side_by_side(code):
+        return [code.decode(payload, size) for payload, size in zip(payloads, sizes, strict=True)]
+    heads = [_read_head(code, payload, size) for payload, size in zip(payloads, sizes, strict=True)]
+    tokens = [np.zeros(num_tokens, dtype=np.int64) for num_tokens, _, _ in heads]
+    coders = [
+        LogitsDecoder(payload[offset:]) for payload, (_, _, offset) in zip(payloads, heads, strict=True)
+    ]
+
+    def read(logits: Logits, number: int, places: Ids) -> None:
+        tokens[number][places] = _decoded(coders[number], logits, places)
+
+    _walk_documents(code, tokens, read, progress)
+    return [
+        _document(code, coder, each, breaks, size)
+        for coder, each, (_, breaks, _), size in zip(coders, tokens, heads, sizes, strict=True)
+    ]
+
+
+def side_by_side(code: LanguageModel) -> bool:
+    """Whether logits, and so streams, are the same whatever windows are computed beside each other."""
+    return isinstance(code.trunk, Llama) and code.policy.independent
+
+
+def _walk_documents(
+    code: LanguageModel,
+    tokens: Sequence[Ids],
+    visit: Callable[[Logits, int, Ids], None],
+    progress: Progress | None,
+) -> None:
+    """Steps over the windows of documents; ``visit`` gets logits of tokens of one of them at some places."""
+    total, done = sum(map(len, tokens)), 0
+    at_once = min(_WINDOWS, _windows_at_once(code))
+
+    def report(visited: int) -> None:
+        nonlocal done
+        done += visited
+        if progress is not None:
+            progress(done / total)
+
+    beside: list[tuple[int, int, int]] = []  # document, first token, tokens of each window
+    for number, each in enumerate(tokens):
+        windows = [(number, start, length) for start, length in _spans(code, len(each))]
+        if len(windows) > at_once:
+            # In groups as if it were alone: they decide the order of its tokens.
+            for visited in _side_by_side(code, each, functools.partial(_of_document, visit, number)):
+                report(visited)
+            continue
+        if len(beside) + len(windows) > at_once:
+            _walk_beside(code, tokens, beside, visit, report)
+            beside = []
+        beside += windows
+    _walk_beside(code, tokens, beside, visit, report)
+
+
+def _of_document(visit: Callable[[Logits, int, Ids], None], number: int, logits: Logits, places: Ids) -> None:
+    visit(logits, number, places)
+
+
+def _walk_beside(
+    code: LanguageModel,
+    tokens: Sequence[Ids],
+    windows: list[tuple[int, int, int]],
+    visit: Callable[[Logits, int, Ids], None],
+    report: Callable[[int], None],
+) -> None:
+    """Steps over windows of several documents, in each of which they keep their order."""
+    if not windows:
+        return
+    windows = sorted(windows, key=lambda window: -window[2])
+    owners, starts, lengths = (np.array(column) for column in zip(*windows, strict=True))
+    rows_of = {int(number): np.flatnonzero(owners == number) for number in np.unique(owners)}
+    stepper = _stepper(code, len(windows), int(lengths[0]))
+    last = np.full(len(windows), code.bos_token, dtype=np.int64)
+    for step in range(int(lengths[0])):
+        active = int(np.count_nonzero(lengths > step))
+        logits = stepper.logits(last[:active])
+        for number, rows in list(rows_of.items()):
+            going = rows[: np.searchsorted(rows, active)]
+            if not len(going):
+                del rows_of[number]
+                continue
+            places = starts[going] + step
+            visit(logits[going], number, places)
+            last[going] = tokens[number][places]
+        report(active)
+
+
+def _any_bytes(code: LanguageModel) -> bool:
+    """Whether the tokenizer gives back any document; then streams have no escapes, nor their number."""
+    return isinstance(code.trunk, Llama)
+
+
+# ---- steps -------------------------------------------------------------------------------------------------
 
 
 def _walk(
-    code: LanguageModel,
-    lengths: list[int],
-    visit: Callable[[npt.NDArray[np.float32], int, int], npt.NDArray[np.int64]],
-    progress: Progress | None,
+    code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None], progress: Progress | None
 ) -> Iterator[None]:
-    """Steps over all windows, some at a time; ``visit`` turns logits of the next tokens into these tokens."""
-    total, done = sum(lengths), 0
-    at_once = _WINDOWS
-    if hasattr(code.trunk, "windows_at_once") and lengths:
-        at_once = min(at_once, code.trunk.windows_at_once(code.policy.context))
+    """Steps over all windows. ``visit`` gets logits of tokens at some places, and reads or writes those."""
+    steps = _side_by_side(code, tokens, visit) if code.policy.independent else _in_order(code, tokens, visit)
+    done = 0
+    for visited in steps:
+        done += visited
+        if progress is not None:
+            progress(done / len(tokens))
+        yield
+
+
+def _side_by_side(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None]) -> Iterator[int]:
+    """Windows that stand alone, some at a time, a step of all of them at a time."""
+    spans = _spans(code, len(tokens))
+    starts, lengths = np.array([start for start, _ in spans]), [length for _, length in spans]
+    at_once = min(_WINDOWS, _windows_at_once(code))
     for first in range(0, len(lengths), at_once):
-        some = lengths[first : first + at_once]
-        stepper = code.trunk.stepper(len(some), max(some))  # type: ignore[union-attr]
+        some, places = lengths[first : first + at_once], starts[first : first + at_once]
+        stepper = _stepper(code, len(some), max(some))
         last = np.full(len(some), code.bos_token, dtype=np.int64)
         for step in range(max(some)):
             # Only the last window can be shorter than the others.
             active = len(some) if step < some[-1] else len(some) - 1
-            last = visit(stepper.logits(last[:active]), step, first)
-            done += active
-            if progress is not None:
-                progress(done / total)
-            yield
+            here = places[:active] + step
+            visit(stepper.logits(last[:active]), here)
+            last = tokens[here]
+            yield active
 
 
-def _window_lengths(code: LanguageModel, num_tokens: int) -> list[int]:
-    return [window.end - window.new for window in code.policy.windows(num_tokens)]
+def _spans(code: LanguageModel, num_tokens: int) -> list[tuple[int, int]]:
+    """First token and number of tokens that each window predicts."""
+    return [(window.new, window.end - window.new) for window in code.policy.windows(num_tokens)]
+
+
+def _in_order(code: LanguageModel, tokens: Ids, visit: Callable[[Logits, Ids], None]) -> Iterator[int]:
+    """Windows one behind the other, each after the tokens of those before that it sees."""
+    for window in code.policy.windows(len(tokens)):
+        seen = tokens[window.first : window.new]
+        if window.bos:
+            seen = np.concatenate([[code.bos_token], seen])
+        stepper = _stepper(code, 1, len(seen) + window.end - window.new)
+        if isinstance(code.trunk, Llama):
+            for token in seen[:-1]:
+                stepper.logits(token[None])
+            seen = seen[-1:]
+        logits = stepper.logits(seen[None] if len(seen) > 1 else seen)
+        for place in range(window.new, window.end):
+            visit(logits, np.array([place]))
+            if place + 1 < window.end:
+                logits = stepper.logits(tokens[place : place + 1])
+            yield 1
+
+
+def _stepper(code: LanguageModel, windows: int, length: int) -> Any:
+    if isinstance(code.trunk, Llama):
+        return code.trunk.stepper(windows, length)
+    from skmfast.codes.torch_steps import stepper_of
+
+    return stepper_of(code.trunk, windows, length)
+
+
+def _windows_at_once(code: LanguageModel) -> int:
+    context = code.policy.context
+    if hasattr(code.trunk, "windows_at_once"):
+        return int(code.trunk.windows_at_once(context))
+    from skmfast.codes.torch_steps import windows_at_once
+
+    return windows_at_once(context, None, code.vocabulary_size)
+
+
+# ---- escapes -----------------------------------------------------------------------------------------------
+
+
+def _written(pieces: Sequence[Piece]) -> bytes:
+    """Where bytes stand between tokens: their number, then tokens before each, its size, the bytes."""
+    breaks = pieces if pieces[-1].escaped else pieces[:-1]
+    out = [_varint(len(breaks))]
+    for piece in breaks:
+        out += [_varint(len(piece.tokens)), _varint(len(piece.escaped)), piece.escaped]
+    return b"".join(out)
+
+
+def _read_breaks(
+    payload: bytes, offset: int, num_tokens: int, num_bytes: int
+) -> tuple[list[tuple[int, bytes]], int]:
+    """What `_written` wrote, as tokens before and bytes; and where it ends."""
+    count, offset = _read_varint(payload, offset)
+    if count > (len(payload) - offset) // 2:
+        raise CorruptStreamError(f"language-model data: {count:,} escapes in {len(payload):,} bytes")
+    breaks = []
+    for _ in range(count):
+        before, offset = _read_varint(payload, offset)
+        size, offset = _read_varint(payload, offset)
+        escaped = payload[offset : offset + size]
+        if len(escaped) < size:
+            raise CorruptStreamError("language-model data: truncated in an escape")
+        offset += size
+        breaks.append((before, escaped))
+    if sum(before for before, _ in breaks) > num_tokens or sum(len(each) for _, each in breaks) > num_bytes:
+        raise CorruptStreamError("language-model data: escapes beyond the end of the document")
+    return breaks, offset
+
+
+def _joined(code: LanguageModel, tokens: Ids, breaks: list[tuple[int, bytes]]) -> bytes:
+    pieces, start = [], 0
+    for before, escaped in [*breaks, (len(tokens), b"")]:
+        pieces.append(Piece(tokens[start : start + before], escaped))
+        start += before
+    try:
+        return join(code.tokenizer, pieces)
+    except (ValueError, LookupError, OverflowError) as error:  # tokens that no document has
+        raise CorruptStreamError(f"language-model data: tokens that are no text: {error}") from None
+
+
+# ---- mark and numbers --------------------------------------------------------------------------------------
 
 
 def _mark(code: LanguageModel) -> bytes:
     """Two bytes of a digest of all that logits depend on; the whole of it is in the container's header."""
-    depends = {name: value for name, value in code.parameters.items() if name not in ("path", "tokenizer")}
+    where = code.where_parameters
+    depends = {name: value for name, value in code.stream_parameters.items() if name not in where}
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()[:_MARK_BYTES]
 
 
@@ -156,9 +400,9 @@ def _read_varint(data: bytes, offset: int) -> tuple[int, int]:
     number = 0
     for place in range(10):
         if offset + place >= len(data):
-            raise CorruptStreamError("language-model data: truncated in the number of tokens")
+            raise CorruptStreamError("language-model data: truncated in a number")
         value = data[offset + place]
         number |= (value & 0x7F) << (7 * place)
         if value < 0x80:
             return number, offset + place + 1
-    raise CorruptStreamError("language-model data: the number of tokens has no end")
+    raise CorruptStreamError("language-model data: a number has no end")

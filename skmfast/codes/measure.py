@@ -20,6 +20,8 @@ from skmfast.settings import parse_memory, resolve_threads
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from skmfast.codes.part_results import PartResults
+
 Bytes: TypeAlias = "bytes | bytearray | memoryview | npt.NDArray[np.uint8]"
 Path: TypeAlias = "str | os.PathLike[str]"
 
@@ -165,7 +167,7 @@ def measure(
     threads: int | None = None,
     memory: int | None = None,
     progress: Callable[[float], None] | None = None,
-    parts: Path | None = None,
+    parts: Path | PartResults | None = None,
     **reading: Any,
 ) -> Iterator[Row]:
     """Rows of one source, as they are known.
@@ -182,7 +184,7 @@ def measure(
         As in `Code.lengths`.
     progress : callable, optional
         Told the fraction of the source that is done, in codes that report it.
-    parts : path, optional
+    parts : path or PartResults, optional
         Folder where part results are kept, in codes that keep them (see `keeps_parts`).
     **reading
         ``field``, ``column``, ``format`` and ``max_document_bytes`` of `skmfast.corpora.read`.

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from skmfast.errors import ModelFileError
 
 if TYPE_CHECKING:
+    import torch
+
     from skmfast.codes.language_model import Tokenizer, Trunk
     from skmfast.codes.llama import Llama
 
@@ -61,7 +63,7 @@ class LoadedModel:
     tokenizer_sha256: str
 
 
-def load_model(path: str, tokenizer: str | None, dtype: str | None) -> LoadedModel:
+def load_model(path: str, tokenizer: str | None, dtype: str | None, device: str | None) -> LoadedModel:
     """The model at ``path``.
 
     Parameters
@@ -72,13 +74,16 @@ def load_model(path: str, tokenizer: str | None, dtype: str | None) -> LoadedMod
     tokenizer : str or None
         Tokenizer of a llama2.c file; by default one beside it.
     dtype : str or None
-        Of weights and computation; None: float32 for a llama2.c file, which has no other, else float64.
+        Of weights and computation; None: float32 for a llama2.c file, which has no other, and elsewhere than
+        on a processor; else float64.
+    device : str or None
+        As torch calls it; None: the processor.
 
     Raises
     ------
     ValueError
-        If a library is missing, the type is none for this model, or a model that has a tokenizer is given
-        another.
+        If a library is missing, type or device are none for this model or not there, or a model that has a
+        tokenizer is given another.
     ModelFileError
         If there is no such file, or it is damaged or of no kind that is known.
     """
@@ -88,11 +93,21 @@ def load_model(path: str, tokenizer: str | None, dtype: str | None) -> LoadedMod
     if found is not None and found.is_file() and not _is_gguf(found):
         if dtype not in (None, "float32"):
             raise ValueError(f"dtype: {path} is computed in float32, not in {dtype}")
+        if device not in (None, "cpu"):
+            raise ValueError(
+                f"device: {path}, a llama2.c file, is computed on the processor, not on {device}"
+            )
         return _llama2c(found, tokenizer)
     if tokenizer is not None:
         raise ValueError(f"tokenizer: {path} has its own; another is for llama2.c files")
     _need(("torch", "transformers", "tokenizers", "safetensors"), "Hugging Face models", "lm")
-    return _huggingface(path, found, dtype or "float64")
+    from skmfast.codes.torch_devices import torch_device
+
+    where = torch_device(device)
+    on_processor = where.type == "cpu"
+    if dtype == "float64" and not on_processor:
+        raise ValueError(f"dtype: float64 is for processors; on {device}: float32, bfloat16, float16")
+    return _huggingface(path, found, dtype or ("float64" if on_processor else "float32"), where)
 
 
 def _find(path: str) -> Path | None:
@@ -161,7 +176,7 @@ def _llama2c(path: Path, tokenizer: str | None) -> LoadedModel:
     )
 
 
-def _huggingface(path: str, found: Path | None, dtype: str) -> LoadedModel:
+def _huggingface(path: str, found: Path | None, dtype: str, device: torch.device) -> LoadedModel:
     import torch
 
     from skmfast.codes import huggingface
@@ -171,10 +186,10 @@ def _huggingface(path: str, found: Path | None, dtype: str) -> LoadedModel:
     name = path if found is None else Path(os.path.abspath(found)).name
     if at.is_file():
         _need(("gguf", "accelerate"), "GGUF files", "lm")
-        trunk, tokenizer = huggingface.read_gguf(at, path, wide)
+        trunk, tokenizer = huggingface.read_gguf(at, path, wide, device)
         model_files = tokenizer_files = [at]
     else:
-        trunk, tokenizer = huggingface.read_folder(at, path, wide)
+        trunk, tokenizer = huggingface.read_folder(at, path, wide, device)
         model_files, tokenizer_files = huggingface.files_of(at)
     context = trunk.positions
     return LoadedModel(

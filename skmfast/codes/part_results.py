@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ class PartResults:
     ----------
     folder : path
         Made when the first file is written. A file in it that cannot be read is as if it were not there.
+        Its files are read once, here.
 
     Raises
     ------
@@ -100,10 +102,21 @@ def part_key(*pieces: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
+@contextlib.contextmanager
+def opened(parts: str | os.PathLike[str] | PartResults) -> Iterator[PartResults]:
+    """Part results of a folder, written when the block ends; those that are open already are left open."""
+    if isinstance(parts, PartResults):
+        yield parts
+    else:
+        with PartResults(parts) as found:
+            yield found
+
+
 def discard_parts(folder: str | os.PathLike[str]) -> None:
-    """Remove part results, and the folder if nothing else is in it."""
-    for path in Path(folder).glob(f"*{_SUFFIX}"):
-        path.unlink(missing_ok=True)
+    """Remove part results, what a killed run left of one, and the folder if nothing else is in it."""
+    for pattern in (f"*{_SUFFIX}", f".{'[0-9a-f]' * 32}.parts*.tmp"):
+        for path in Path(folder).glob(pattern):
+            path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         os.rmdir(folder)
 

@@ -1,6 +1,7 @@
 """``skmfast codelength`` as a user runs it: in a process of its own."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pty
@@ -315,3 +316,67 @@ def test_a_killed_run_goes_on(tmp_path, corpora_dir):
     assert (done.returncode, done.stderr) == (0, "")
     assert pq.read_table(out).column("bits").to_pylist() == bits[:3]
     assert not parts.exists()
+
+
+# The command, slowed down, with a file of part results for each window; says how many it computes.
+WATCHED = """
+import sys, time
+from skmfast.cli import main
+from skmfast.codes import part_results
+from skmfast.codes.language_model import LanguageModel
+
+seconds, computed = float(sys.argv.pop(1)), LanguageModel._bits
+part_results._SECONDS_BETWEEN_FILES = -1.0
+
+def slowly(self, group, threads):
+    time.sleep(seconds)
+    print("computed", len(group), file=sys.stderr, flush=True)
+    return computed(self, group, threads)
+
+LanguageModel._bits = slowly
+main()
+"""
+
+
+def test_a_run_that_was_killed_computes_only_the_rest(tmp_path, corpora_dir):
+    from skmfast.codes.language_model import LanguageModel
+
+    model = corpora_dir.parent / "models" / "stories260K.bin"
+    if not model.is_file():
+        pytest.skip(f"no {model}")
+    text = (corpora_dir / "tinyshakespeare.txt").read_text()
+    documents = [text[start : start + 60] for start in range(0, 2400, 60)]
+    inputs = []
+    for number in range(2):
+        inputs.append(tmp_path / f"{number}.jsonl")
+        half = documents[20 * number : 20 * (number + 1)]
+        inputs[-1].write_text("".join(json.dumps({"text": each}) + "\n" for each in half))
+    out, parts = tmp_path / "out.parquet", tmp_path / "out.parquet.partial"
+    arguments = ["codelength", "--code", f"lm:{model},context=128,batch=4", "--per-document", "--out", out]
+
+    def command(seconds):
+        return [sys.executable, "-c", WATCHED, *map(str, [seconds, *arguments, *inputs])]
+
+    killed = subprocess.Popen(command(0.4), stderr=subprocess.PIPE)
+    while len(list(parts.glob("*.npz"))) < 10:
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.02)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert not out.exists()
+    kept = len(list(parts.glob("*.npz")))
+    (parts / f".{'0f' * 16}.parts.n_x7.tmp").write_bytes(b"half a file")
+    done = subprocess.run(command(0), capture_output=True, check=True)
+    computed = sum(int(count) for count in re.findall(r"computed (\d+)", done.stderr.decode()))
+    assert 0 < computed == len(documents) - kept
+    table = pq.read_table(out)
+    code = LanguageModel(str(model), context=128)
+    whole = code.lengths([each.encode() for each in documents], per_document=True)
+    assert table.column("bits").to_pylist() == whole.per_document.tolist()
+    assert not parts.exists()
+    # What the figures depend on stands beside them.
+    named = json.loads(table.schema.metadata[b"skmfast"])["parameters"]
+    assert named["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert named["tokenizer_sha256"] == hashlib.sha256(model.with_name("tok512.bin").read_bytes()).hexdigest()
+    policy = [named[name] for name in ("context", "stride", "bos", "last", "bos_token", "dtype")]
+    assert policy == [128, None, "window", "short", 1, "float32"]

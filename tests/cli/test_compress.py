@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,3 +96,37 @@ def test_permissions_follow_the_umask_or_the_old_file(folder: Path) -> None:
     (folder / "book.txt.skm").chmod(0o640)
     skmfast("compress", "book.txt", "--code", "kt", "-f", cwd=folder)
     assert (folder / "book.txt.skm").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_model_of_torch(folder: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any) -> None:
+    """In this process: torch takes long to import."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "codes")
+    monkeypatch.chdir(folder)
+    from tiny_models import save_model, save_tokenizer
+
+    from skmfast.cli import main
+
+    def command(*arguments: str) -> tuple[int, bytes, str]:
+        monkeypatch.setattr(sys, "argv", ["skmfast", *arguments])
+        capsysbinary.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        printed = capsysbinary.readouterr()
+        return int(left.value.code or 0), printed.out, printed.err.decode()
+
+    save_model(folder / "tiny")
+    save_tokenizer(folder / "tiny")
+    data = TEXT[:50] + b"\xff"
+    (folder / "book.txt").write_bytes(data)
+    assert command("compress", "book.txt", "--code", "lm:tiny,dtype=float32")[0] == 0
+    assert command("decompress", "book.txt.skm", "-o", "-") == (0, data, "")
+    status, _, line = command("compress", "book.txt", "--code", "lm:tiny,device=cuda:99", "-o", "x")
+    assert status == 2
+    assert "device: 'cuda:99' is not there" in line
+    save_model(folder / "tiny", tie_word_embeddings=True)
+    status, _, line = command("decompress", "book.txt.skm", "-o", "-")
+    assert status == 1
+    assert "model_sha256: another file is asked for" in line
+    assert line.count("\n") == 1

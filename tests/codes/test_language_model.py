@@ -6,12 +6,14 @@ import llama_twin
 import numpy as np
 import pytest
 
-from skmfast.codes import part_results
+from skmfast import compression
+from skmfast.codes import language_model_stream, part_results
 from skmfast.codes.language_model import LanguageModel
 from skmfast.codes.llama2c import read_llama2c
 from skmfast.codes.llama2c_tokenizer import Llama2cTokenizer
 from skmfast.codes.registry import make_code
 from skmfast.codes.windows import WindowPolicy
+from skmfast.coding.container import unpack
 from skmfast.compression import compress, decompress
 from skmfast.errors import CorpusError, CorruptStreamError, ModelFileError, UnsupportedStreamError
 
@@ -156,6 +158,30 @@ def test_lossless(models, code, shakespeare):
             other.decode(payload, len(text))
 
 
+@pytest.mark.parametrize("at_once", [256, 5, 1])
+def test_documents_beside_each_other(models, shakespeare, monkeypatch, at_once):
+    """Payloads do not depend on company: those of each alone, of any length, and some longer than a batch."""
+    monkeypatch.setattr(language_model_stream, "_WINDOWS", at_once)
+    code = LanguageModel(str(models / "stories260K.bin"), context=16)
+    sizes = [40, 0, 7, 300, 1, 90, 33, 120]
+    documents = [shakespeare[100 * number :][:size] for number, size in enumerate(sizes)]
+    payloads = [code.encode(document) for document in documents]
+    seen = []
+    assert code.encode_documents(documents, progress=seen.append) == payloads
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+    assert code.decode_documents(payloads, sizes) == documents
+    monkeypatch.setattr(compression, "_TOGETHER_BYTES", 200)
+    file = compress(documents, code)
+    done = []
+    assert decompress(file, code=code, progress=done.append) == b"".join(documents)
+    assert done == sorted(done)
+    damaged = bytearray(file)
+    damaged[unpack(file).blocks[4].offset + 10] ^= 4
+    with pytest.raises(CorruptStreamError, match="payload in block 5 of 7"):
+        decompress(bytes(damaged), code=code)
+
+
 def test_a_stream_names_its_model_and_not_where_it_was(models, monkeypatch, tmp_path):
     code = LanguageModel(str(models / "stories260K.bin"), context=32)
     file = compress(b"Once upon a time", code)
@@ -187,9 +213,16 @@ def test_damage_and_another_machine(models, shakespeare, monkeypatch):
         decompress(compress(b"abc", code))
 
 
-def test_streams_need_windows_that_stand_alone(models):
-    with pytest.raises(ValueError, match="stand alone"):
-        LanguageModel(str(models / "stories260K.bin"), stride=100).encode(b"abc")
+@pytest.mark.parametrize(
+    "policy",
+    [{"stride": 10}, {"bos": "document"}, {"stride": 7, "bos": "once", "last": "full"}],
+)
+def test_streams_of_windows_that_overlap(models, shakespeare, policy):
+    code = LanguageModel(str(models / "stories260K.bin"), context=24, **policy)
+    for text in (shakespeare[:300], b"a", b""):
+        payload = code.encode(text)
+        assert code.decode(payload, len(text)) == text
+        assert code.lengths([text]).bits - 1 < 8 * len(payload) < code.lengths([text]).bits + 64
 
 
 @pytest.mark.parametrize(
