@@ -86,10 +86,17 @@ class Gpt(nn.Module):
 
 
 class Loop:
-    """Its training loop on the CPU, a step at a time."""
+    """Its training loop on the CPU, a step at a time.
 
-    def __init__(self, sizes: Sizes, file: Path, rows: int, *, compiled: bool, fused: bool = False) -> None:
+    There its own script computes in float32 whatever its ``dtype`` says; ``bfloat16`` is what a user gets who
+    changes that by hand.
+    """
+
+    def __init__(
+        self, sizes: Sizes, file: Path, rows: int, *, compiled: bool, precision: str = "float32"
+    ) -> None:
         self.sizes, self.file, self.rows = sizes, file, rows
+        self.autocast = precision == "bfloat16"
         self.model = Gpt(sizes)
         matrices = [weight for weight in self.model.parameters() if weight.dim() >= 2]
         vectors = [weight for weight in self.model.parameters() if weight.dim() < 2]
@@ -97,7 +104,6 @@ class Loop:
             [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
             lr=6e-4,
             betas=(0.9, 0.95),
-            **({"fused": True} if fused else {}),
         )
         self.forward = torch.compile(self.model) if compiled else self.model
         self.steps = 0
@@ -119,7 +125,8 @@ class Loop:
         """One step; returns the tokens predicted."""
         for group in self.optimiser.param_groups:
             group["lr"] = 6e-4 * min(1.0, (self.steps + 1) / 2000)
-        loss = self.forward(*self.next)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+            loss = self.forward(*self.next)
         self.next = self.windows()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

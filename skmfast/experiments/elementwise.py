@@ -20,9 +20,13 @@ def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     return found
 
 
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + half]) of (..., T, head_width) by the angles of (T, head_width / 2)."""
-    found: Tensor = _Rotation.apply(x, cosine.to(x.dtype), sine.to(x.dtype))  # type: ignore[no-untyped-call]
+def rotate(x: Tensor, turning: int, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Turn the pairs (x[i], x[i + half]) of the first ``turning`` heads of (n, heads, head_width).
+
+    The angles' cosines and sines are (n, 1, head_width / 2). Other heads are as they were.
+    """
+    tables = cosine.to(x.dtype), sine.to(x.dtype)
+    found: Tensor = _Rotation.apply(x, turning, *tables)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -56,22 +60,24 @@ class _RmsNorm(torch.autograd.Function):
 
 class _Rotation(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, turning: int, cosine: Tensor, sine: Tensor) -> Tensor:
         ctx.save_for_backward(cosine, sine)
-        return _turned(x, cosine, sine, 1)
+        ctx.turning = turning
+        return _turned(x, turning, cosine, sine, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        return _turned(upstream, ctx.saved_tensors[0], ctx.saved_tensors[1], -1), None, None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        return _turned(upstream, ctx.turning, *ctx.saved_tensors, -1), None, None, None
 
 
-def _turned(x: Tensor, cosine: Tensor, sine: Tensor, sign: int) -> Tensor:
-    first, second = x.chunk(2, dim=-1)
+def _turned(x: Tensor, turning: int, cosine: Tensor, sine: Tensor, sign: int) -> Tensor:
     turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    left, right = turned.chunk(2, dim=-1)
+    first, second = x[:, :turning].chunk(2, dim=-1)
+    left, right = turned[:, :turning].chunk(2, dim=-1)
     torch.mul(first, cosine, out=left).addcmul_(second, sine, value=-sign)
     torch.mul(second, cosine, out=right).addcmul_(first, sine, value=sign)
+    turned[:, turning:] = x[:, turning:]
     return turned
 
 

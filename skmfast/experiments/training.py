@@ -10,25 +10,25 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from skmfast.experiments.batches import BEGIN, IGNORED, Batch, Batches
+from skmfast.experiments.batches import Batch, Batches
+from skmfast.experiments.beginnings import Beginnings, beginnings_of
 from skmfast.experiments.checkpoints import Checkpoint, copy_weights
 from skmfast.experiments.errors import DivergedError, Interrupted, OutOfMemoryError
+from skmfast.experiments.transformer import Transformer, Tree
 from skmfast.operators import linear_cross_entropy
-
-if TYPE_CHECKING:
-    from skmfast.experiments.transformer import Transformer
 
 CHECKPOINT = "checkpoint.safetensors"
 DIVERGED_AT = 3.0  # times the bits of a uniform guess
 
-_ROWS = 8  # sentences of a batch are rounded up to a multiple
+_STATES, _ROWS = 32, 8  # states and rows of a batch are rounded up to multiples
 _SCHEDULES = ("cosine", "linear", "constant")
 _PRECISIONS = ("float32", "bfloat16")
 _CURVE = {
@@ -281,20 +281,22 @@ class TrainingRun:
             torch.manual_seed((configuration.seed * 0x9E3779B97F4A7C15 + self.step) % (1 << 63))
         losses = []
         for part in batch.parts(configuration.accumulation):
-            loss = self._loss(part) / tokens
+            loss = self._loss(part, tokens)
             loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         weights = list(self.model.parameters())
         largest = configuration.clip or math.inf
         return torch.stack(losses).sum(), torch.nn.utils.clip_grad_norm_(weights, largest, foreach=True)
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """Nats of all targets of a batch."""
-        inputs, targets, real = _on_device(batch, self.configuration)
+    def _loss(self, batch: Batch, tokens: int) -> Tensor:
+        """A batch's share in the loss of ``tokens`` tokens, in nats per token."""
+        # Dropout leaves out other numbers of each sentence: then no two have the same states.
+        shared = not self.model.configuration.dropout
+        given = _on_device(beginnings_of(batch, shared=shared), self.configuration)
         with _products_in(self.configuration):
-            hidden = self.model(inputs)
-            flat = hidden.reshape(-1, hidden.shape[-1]).index_select(0, real)
-            return linear_cross_entropy(flat, self.model.head, targets, reduction="sum")
+            hidden = F.embedding(given.predicting, self.model.tree_states(given.tokens, given.tree))
+            nats = linear_cross_entropy(hidden, self.model.head, given.targets, reduction="none")
+            return torch.dot(nats, given.counts / tokens)
 
     def evaluate(self, evaluate: Callable[[int, Transformer], None] | None) -> None:
         """Call ``evaluate`` if it is time for it."""
@@ -360,23 +362,28 @@ class TrainingRun:
 
 
 class _OnDevice(NamedTuple):
-    inputs: Tensor
+    tokens: Tensor
+    tree: Tree
+    predicting: Tensor
     targets: Tensor
-    real: Tensor
+    counts: Tensor
 
 
-def _on_device(batch: Batch, configuration: TrainingConfiguration) -> _OnDevice:
-    """Inputs (B, T), the targets that count (n,), and their places (n,) among all B T."""
-    flat, inputs = batch.targets.reshape(-1), batch.inputs
-    real = np.flatnonzero(flat != IGNORED)
+def _on_device(given: Beginnings, configuration: TrainingConfiguration) -> _OnDevice:
+    """Beginnings as tensors, the counts as float32."""
     if configuration.precision == "bfloat16" or configuration.compile:
         # Products in bfloat16 are compiled for each shape anew, which takes longer than they do: batches that
         # differ by a sentence shall not differ in shape.
-        inputs = np.pad(inputs, ((0, -len(inputs) % _ROWS), (0, 0)), constant_values=BEGIN)
-    tensors = [torch.from_numpy(array) for array in (inputs, flat[real], real)]
+        given = given.padded(_STATES, _ROWS)
+    arrays = (
+        given.tokens, given.positions, given.rows, given.places,
+        given.predicting, given.targets, given.counts.astype(np.float32),
+    )  # fmt: skip
+    tensors = [torch.from_numpy(array) for array in arrays]
     if torch.device(configuration.device).type == "cuda":
         tensors = [tensor.pin_memory().to(configuration.device, non_blocking=True) for tensor in tensors]
-    return _OnDevice(*tensors)
+    tokens, positions, rows, places, *head = tensors
+    return _OnDevice(tokens, Tree(positions, rows, places), *head)
 
 
 def _optimiser(model: Transformer, configuration: TrainingConfiguration) -> torch.optim.AdamW:

@@ -19,14 +19,15 @@ def test_rms_norm():
     assert torch.autograd.gradcheck(rms_norm, (x, weight, 1e-3))
 
 
-@pytest.mark.parametrize("contiguous", [True, False])
-def test_rotate(contiguous):
-    x = random(2, 5, 2, 6) if contiguous else random(2, 5, 2, 6).transpose(1, 2)
-    x = x.requires_grad_()
-    cosine, sine = (table.double() for table in rotary_angles(x.shape[2], 6))
-    pairs = torch.complex(*x.detach().chunk(2, -1)) * torch.complex(cosine, sine)
-    assert torch.allclose(rotate(x, cosine, sine), torch.cat([pairs.real, pairs.imag], -1), atol=1e-12)
-    assert torch.autograd.gradcheck(lambda x: rotate(x, cosine, sine), (x,))
+def test_rotate():
+    x = random(7, 5, 6).requires_grad_()
+    positions = torch.tensor([0, 3, 1, 1, 2, 0, 4])
+    cosine, sine = (table.double()[positions, None] for table in rotary_angles(5, 6))
+    pairs = torch.complex(*x.detach()[:, :4].chunk(2, -1)) * torch.complex(cosine, sine)
+    turned = torch.cat([pairs.real, pairs.imag], -1)
+    expected = torch.cat([turned, x.detach()[:, 4:]], 1)
+    assert torch.allclose(rotate(x, 4, cosine, sine), expected, atol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: rotate(x, 4, cosine, sine), (x,))
 
 
 def test_gate():
