@@ -107,7 +107,11 @@ def beginnings_of(batch: Batch, *, shared: bool = True) -> Beginnings:
     kept = new.any(axis=1)
     places = np.flatnonzero(new[kept])
     return Beginnings(
-        inputs[new], places % inputs.shape[1], rows[kept], places, *(_counted(*pairs) if shared else _once(*pairs))
+        inputs[new],
+        places % inputs.shape[1],
+        rows[kept],
+        places,
+        *(_counted(*pairs) if shared else _once(*pairs)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Norm, rotation and gate of a transformer, with gradients by hand.
+"""Norm, rotation, gate and choice of rows of a transformer, with gradients by hand.
 
 Between products a training step is bound by how often it walks through memory: gradients that torch puts
 together of single operations walk about twice as often. Nothing here can be differentiated a second time.
@@ -36,6 +36,12 @@ def gate(x: Tensor) -> Tensor:
     return found
 
 
+def chosen(x: Tensor, rows: Tensor) -> Tensor:
+    """``x[rows]`` of (n, width); where a row is chosen often, its gradient is summed up in float32."""
+    found: Tensor = _Chosen.apply(x, rows)  # type: ignore[no-untyped-call]
+    return found
+
+
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
@@ -68,7 +74,8 @@ class _Rotation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
-        return _turned(upstream, ctx.turning, *ctx.saved_tensors, -1), None, None, None
+        cosine, sine = ctx.saved_tensors
+        return _turned(upstream, ctx.turning, cosine, sine, -1), None, None, None
 
 
 def _turned(x: Tensor, turning: int, cosine: Tensor, sine: Tensor, sign: int) -> Tensor:
@@ -98,3 +105,19 @@ class _Gate(torch.autograd.Function):
         torch.mul(upstream, F.silu(first), out=by_second)
         by_first.copy_(torch.ops.aten.silu_backward(upstream * second, first))
         return by_x
+
+
+class _Chosen(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.number = len(x)
+        return x.index_select(0, rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        wide = upstream if upstream.dtype == torch.float64 else upstream.float()
+        summed = torch.ops.aten.embedding_dense_backward(wide, rows, ctx.number, -1, False)
+        return summed.to(upstream.dtype), None

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skmfast.experiments.elementwise import gate, rms_norm, rotate
+from skmfast.experiments.elementwise import chosen, gate, rms_norm, rotate
 
 _ACTIVATIONS = ("swiglu", "gelu")
 _SHORT = 64  # tokens
@@ -142,14 +142,16 @@ class Transformer(nn.Module):
         """
         self._check_length(tokens.shape[1])
         length = torch.arange(tokens.shape[1], device=tokens.device)
-        found = self.layers(self._embedded(tokens.flatten()), length.repeat(len(tokens)), tokens.shape[1])
+        x = F.embedding(tokens.flatten(), self.embedding) * math.sqrt(self.configuration.width)
+        found = self.layers(x, length.repeat(len(tokens)), tokens.shape[1])
         hidden: Tensor = found.view(*tokens.shape, -1)
         return hidden
 
-    def tree_states(self, tokens: Tensor, tree: Tree) -> Tensor:
-        """Hidden states (n, width) after the last tokens (n,) of the distinct beginnings of some rows.
+    def tree_states(self, embedded: Tensor, tree: Tree) -> Tensor:
+        """Hidden states (n, width) after the distinct beginnings of some rows.
 
-        They are those that `forward` finds for the rows written out, each computed once.
+        They are those that `forward` finds for the rows written out, each computed once. ``embedded`` (n,
+        width) are the rows of `embedding` of the beginnings' last tokens.
 
         Raises
         ------
@@ -157,9 +159,8 @@ class Transformer(nn.Module):
             If the rows have more than ``context`` places.
         """
         self._check_length(tree.rows.shape[1])
-        found: Tensor = self.layers(
-            self._embedded(tokens), tree.positions, tree.rows.shape[1], tree.rows, tree.places
-        )
+        x = embedded * math.sqrt(self.configuration.width)
+        found: Tensor = self.layers(x, tree.positions, tree.rows.shape[1], tree.rows, tree.places)
         return found
 
     def _check_length(self, length: int) -> None:
@@ -167,12 +168,6 @@ class Transformer(nn.Module):
             raise ValueError(
                 f"rows of {length:,} tokens: the model's context is {self.configuration.context:,}"
             )
-
-    def _embedded(self, tokens: Tensor) -> Tensor:
-        # A tied matrix has the head's dense gradient too, to which a sparse one is added in place: a dense
-        # one would be a second matrix (V, width), of zeros for the most part, to make and to add.
-        sparse = self.output is None and tokens.device.type == "cpu"
-        return F.embedding(tokens, self.embedding, sparse=sparse) * math.sqrt(self.configuration.width)
 
     def num_parameters(self, *, embeddings: bool = True) -> int:
         """Number of weights, those of embeddings and head included or not."""
@@ -272,11 +267,11 @@ class Block(nn.Module):
         size = made.shape[1] // (3 * self.heads)
         turned = rotate(made.view(-1, 3 * self.heads, size), 2 * self.heads, cosine, sine)
         if rows is not None:
-            turned = F.embedding(rows.flatten(), turned.flatten(1))
+            turned = chosen(turned.flatten(1), rows.flatten())
         # rows, length, 3, heads, width of a head; then 3, rows, heads, length, width of a head
         query, key, value = turned.view(-1, length, 3, self.heads, size).permute(2, 0, 3, 1, 4).unbind(0)
         found = causal_attention(query, key, value).transpose(1, 2).reshape(-1, self.heads * size)
-        return found if places is None else F.embedding(places, found)
+        return found if places is None else chosen(found, places)
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """SwiGLU or GELU."""

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="experiments need the extra skmfast[experiments]")
 
-from skmfast.experiments.elementwise import gate, rms_norm, rotate  # noqa: E402
+from skmfast.experiments.elementwise import chosen, gate, rms_norm, rotate  # noqa: E402
 from skmfast.experiments.transformer import rotary_angles  # noqa: E402
 
 
@@ -35,3 +35,17 @@ def test_gate():
     first, second = x.chunk(2, -1)
     assert torch.allclose(gate(x), first * torch.sigmoid(first) * second, atol=1e-12)
     assert torch.autograd.gradcheck(gate, (x,))
+
+
+def test_chosen():
+    x, rows = random(4, 3).requires_grad_(), torch.tensor([2, 0, 2, 2, 3])
+    assert torch.equal(chosen(x, rows), x[rows])
+    assert torch.autograd.gradcheck(chosen, (x, rows))
+
+
+def test_chosen_often_in_bfloat16():
+    """300 times a gradient of 1 is 300, where a sum in bfloat16 would stop at 256."""
+    x = torch.zeros(2, 8, dtype=torch.bfloat16).requires_grad_()
+    chosen(x, torch.zeros(300, dtype=torch.int64)).backward(torch.ones(300, 8, dtype=torch.bfloat16))
+    assert x.grad[0].tolist() == [300.0] * 8
+    assert x.grad[1].tolist() == [0.0] * 8
