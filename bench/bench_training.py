@@ -68,8 +68,18 @@ class Ours:
         self.run.settle()
         return int(self.run.curve["tokens"][self.run.step - 1])
 
-    def operations(self, tokens: int) -> float:
-        """Floating-point operations of a step's products, on the average of a few batches."""
+    def steps(self, number: int) -> int:
+        """So many steps, their losses read as in a run; returns the tokens predicted."""
+        first = self.run.step
+        for _ in range(number):
+            self.run.advance()
+            if self.run.settles():
+                self.run.settle()
+        self.run.settle()
+        return int(self.run.curve["tokens"][first : self.run.step].sum())
+
+    def operations(self, tokens: float) -> float:
+        """Floating-point operations of the products for so many tokens, on the average of a few batches."""
         model, found = self.run.model, []
         for step in range(8):
             batch = self.run.batches.batch(step)
@@ -153,9 +163,8 @@ def floor_seconds(loops: dict[str, Any], tokens: int, product: dict[str, float])
     for name, loop in loops.items():
         theirs = name.startswith(PEER)
         weights = sum(each.numel() for each in (loop.model if theirs else loop.run.model).parameters())
-        operations = 6 * weights * tokens if theirs else loop.operations(tokens)
         precision = next(each for each in PRECISIONS if each in name)
-        found[name] = operations / product[precision] + OPTIMISER_BYTES * weights / copy_rate()
+        found[name] = loop.operations(tokens) / product[precision] + OPTIMISER_BYTES * weights / copy_rate()
     return found
 
 
@@ -163,20 +172,28 @@ def floor_seconds(loops: dict[str, Any], tokens: int, product: dict[str, float])
 OPTIMISER_BYTES = 7 * 4
 
 
-def fastest(call: Callable[[], Any], rounds: int = 7) -> float:
+def fastest(call: Callable[[], Any], rounds: int = 7, wait: Callable[[], Any] = lambda: None) -> float:
     seconds = []
     for _ in range(rounds):
+        wait()
         start = time.perf_counter()
         call()
+        wait()
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 
 
-def product_flops(width: int, precision: str, rows: int = 1024) -> float:
+def product_flops(
+    width: int,
+    precision: str,
+    rows: int = 1024,
+    device: str = "cpu",
+    wait: Callable[[], Any] = lambda: None,
+) -> float:
     """Floating-point operations per second of a product as layers have it."""
-    dtype = getattr(torch, precision)
-    x, weight = torch.randn(rows, width).to(dtype), torch.randn(4 * width, width).to(dtype).t()
-    return 2 * rows * width * 4 * width / fastest(lambda: torch.mm(x, weight))
+    how = {"dtype": getattr(torch, precision), "device": device}
+    x, weight = torch.randn(rows, width, **how), torch.randn(4 * width, width, **how).t()
+    return 2 * rows * width * 4 * width / fastest(lambda: torch.mm(x, weight), wait=wait)
 
 
 @functools.cache
