@@ -226,11 +226,13 @@ def train(
             run.evaluate(evaluate)
         while run.step < configuration.steps:
             run.advance()
-            stopped = run.step < configuration.steps and stop is not None and stop()
-            if stopped or run.settles():
+            if run.settles():
                 _tell(run.settle(), progress)
-                run.evaluate(evaluate)
-                run.keep(stopped)
+            run.evaluate(evaluate)
+            stopped = run.step < configuration.steps and stop is not None and stop()
+            if stopped:
+                _tell(run.settle(), progress)
+            run.keep(stopped)
             if stopped:
                 raise Interrupted(f"training stopped after step {run.step:,} of {configuration.steps:,}")
     return run.result()
