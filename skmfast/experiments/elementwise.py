@@ -2,6 +2,7 @@
 
 Between products a training step is bound by how often it walks through memory: gradients that torch puts
 together of single operations walk about twice as often. Nothing here can be differentiated a second time.
+Where torch compiles, the plain formulas stand, which it fuses by itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from torch.autograd.function import once_differentiable
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """``weight * x / sqrt(mean(x^2) + epsilon)`` over the last dimension of (..., width)."""
+    if torch.compiler.is_compiling():
+        return weight * (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon))
     found: Tensor = _RmsNorm.apply(x, weight, epsilon)  # type: ignore[no-untyped-call]
     return found
 
@@ -25,19 +28,28 @@ def rotate(x: Tensor, turning: int, cosine: Tensor, sine: Tensor) -> Tensor:
 
     The angles' cosines and sines are (n, 1, head_width / 2). Other heads are as they were.
     """
-    tables = cosine.to(x.dtype), sine.to(x.dtype)
-    found: Tensor = _Rotation.apply(x, turning, *tables)  # type: ignore[no-untyped-call]
+    cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
+    if torch.compiler.is_compiling():
+        first, second = x[:, :turning].chunk(2, dim=-1)
+        turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+        return torch.cat((turned, x[:, turning:]), dim=1)
+    found: Tensor = _Rotation.apply(x, turning, cosine, sine)  # type: ignore[no-untyped-call]
     return found
 
 
 def gate(x: Tensor) -> Tensor:
     """``silu(first) * second`` of the two halves of (..., 2 hidden)."""
+    if torch.compiler.is_compiling():
+        first, second = x.chunk(2, dim=-1)
+        return F.silu(first) * second
     found: Tensor = _Gate.apply(x)  # type: ignore[no-untyped-call]
     return found
 
 
 def chosen(x: Tensor, rows: Tensor) -> Tensor:
     """``x[rows]`` of (n, width); where a row is chosen often, its gradient is summed up in float32."""
+    if torch.compiler.is_compiling():
+        return F.embedding(rows, x.float() if x.dtype != torch.float64 else x).to(x.dtype)
     found: Tensor = _Chosen.apply(x, rows)  # type: ignore[no-untyped-call]
     return found
 
