@@ -20,7 +20,6 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(needs, name="torch") from None
 from torch import Tensor, nn
 
-from skmfast.head import tensors
 from skmfast.kernels.objective import Losses, Objective
 
 __all__ = [
@@ -386,6 +385,9 @@ def _backend(x: Tensor) -> Any:
         from skmfast import kernels
 
         return kernels
+    # Not at the top: kernels can be used where the core is not built.
+    from skmfast.head import tensors
+
     return tensors
 
 

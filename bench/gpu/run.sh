@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one command, on a machine that need not have a network: build, correctness
-# tests, races and accesses under compute-sanitizer, timings. Stops at the first thing that is wrong.
+# tests, races and accesses under compute-sanitizer, timings, training. Stops at the first thing that is wrong.
 #
 #   bench/gpu/run.sh [--skip-sanitizer] [--tune] [arguments of bench/gpu/measure.py, such as --seconds 300]
+#   bench/gpu/run.sh --dry      the training part alone, on the CPU, with networks of no use: does it run?
 #
 #   PYTHON  the interpreter that has torch and triton (default: python3)
 #   OUT     folder of the records (default: bench/results)
@@ -10,11 +11,12 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-python3}
 out=${OUT:-bench/results}
-sanitize=yes tune=no
+sanitize=yes tune=no dry=no
 while [ $# -gt 0 ]; do
   case $1 in
   --skip-sanitizer) sanitize=no ;;
   --tune) tune=yes ;;
+  --dry) dry=yes ;;
   *) break ;;
   esac
   shift
@@ -23,6 +25,27 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$out"
 step() { printf '\n=== %s (at %d s)\n' "$1" "$SECONDS"; }
+
+here=$PWD
+# Steps of the gpu preset, and one of its experiments with few of them, to its figure and its page.
+training() {
+  local settings=(corpus.sentences=20000 "sentences=[20000]" "steps=[200]" "discounts=[0.6]" uniform_elements=0
+    repeats=1 training.warmup_steps=20 evaluation.test_sentences=2000)
+  step "training"
+  "$python" "$here/bench/gpu/train.py" --output "$1/gpu_training.json" "${@:2}"
+  step "an experiment of the gpu preset, cut short"
+  if [ "$dry" = yes ]; then
+    settings+=("sentences=[300]" "steps=[3]" corpus.first=16 corpus.last=16 corpus.values=8 model.width=32
+      model.layers=1 training.batch_sentences=32 training.compile=false training.device=cpu
+      evaluation.test_sentences=50)
+  fi
+  "$python" -m skmfast experiment data-scaling --preset gpu --out "$scratch/runs" "${settings[@]/#/--set=}"
+}
+if [ "$dry" = yes ]; then
+  training "$scratch" --tiny
+  echo "=== all done in $SECONDS s"
+  exit
+fi
 
 step "device"
 "$python" -c 'import torch; assert torch.cuda.is_available(), "torch sees no GPU"
@@ -43,7 +66,6 @@ fi
 export PYTHONPATH="$scratch/site${PYTHONPATH:+:$PYTHONPATH}"
 unset TRITON_INTERPRET
 # From another folder, since the sources here would hide what was built.
-here=$PWD
 out=$(cd "$out" && pwd)
 cd "$scratch"
 
@@ -71,4 +93,10 @@ fi
 
 step "timings"
 "$python" "$here/bench/gpu/measure.py" --output "$out/gpu.json" "$@"
+
+if [ "$SKMFAST_BENCH_BUILT" = yes ]; then
+  training "$out"
+else
+  echo "training: left out, since corpora are made by the C++ core"
+fi
 echo "=== all done in $SECONDS s"

@@ -86,21 +86,35 @@ class Gpt(nn.Module):
 
 
 class Loop:
-    """Its training loop on the CPU, a step at a time."""
+    """Its training loop, a step at a time.
 
-    def __init__(self, sizes: Sizes, file: Path, rows: int, *, compiled: bool, fused: bool = False) -> None:
-        self.sizes, self.file, self.rows = sizes, file, rows
-        self.model = Gpt(sizes)
+    On the CPU its own script computes in float32 whatever its ``dtype`` says; ``bfloat16`` is what a user
+    gets who changes that by hand.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        file: Path,
+        rows: int,
+        *,
+        compiled: bool,
+        precision: str = "float32",
+        device: str = "cpu",
+    ) -> None:
+        self.sizes, self.file, self.rows, self.device = sizes, file, rows, device
+        self.autocast = torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+        self.model = Gpt(sizes).to(device)
         matrices = [weight for weight in self.model.parameters() if weight.dim() >= 2]
         vectors = [weight for weight in self.model.parameters() if weight.dim() < 2]
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
             lr=6e-4,
             betas=(0.9, 0.95),
-            **({"fused": True} if fused else {}),
+            **({"fused": True} if device == "cuda" else {}),
         )
         self.forward = torch.compile(self.model) if compiled else self.model
-        self.steps = 0
+        self.done = 0
         self.next = self.windows()
 
     def windows(self) -> tuple[Tensor, Tensor]:
@@ -108,24 +122,36 @@ class Loop:
         data = np.memmap(self.file, dtype=np.uint16, mode="r")
         length = self.sizes.window
         places = torch.randint(len(data) - length, (self.rows,)).tolist()
-        return tuple(
+        made = [
             torch.stack(
                 [torch.from_numpy(data[p + shift : p + shift + length].astype(np.int64)) for p in places]
             )
             for shift in (0, 1)
-        )
+        ]
+        if self.device == "cuda":
+            made = [each.pin_memory().to(self.device, non_blocking=True) for each in made]
+        return made[0], made[1]
 
     def step(self) -> int:
         """One step; returns the tokens predicted."""
         for group in self.optimiser.param_groups:
-            group["lr"] = 6e-4 * min(1.0, (self.steps + 1) / 2000)
-        loss = self.forward(*self.next)
+            group["lr"] = 6e-4 * min(1.0, (self.done + 1) / 2000)
+        with self.autocast:
+            loss = self.forward(*self.next)
         self.next = self.windows()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        if self.steps % 10 == 0:
+        if self.done % 10 == 0:
             self.loss = loss.item()
-        self.steps += 1
+        self.done += 1
         return self.rows * self.sizes.window
+
+    def steps(self, number: int) -> int:
+        """So many steps, of which every tenth loss is read; returns the tokens predicted."""
+        return sum(self.step() for _ in range(number))
+
+    def operations(self, tokens: float) -> float:
+        """Floating-point operations of the products for so many tokens."""
+        return 6 * sum(weight.numel() for weight in self.model.parameters()) * tokens

@@ -22,6 +22,7 @@ from skmfast.experiments.errors import ConfigurationError
 from skmfast.experiments.folders import write_table
 from skmfast.experiments.run_evaluation import RunEvaluation
 from skmfast.experiments.runs import WEIGHTS
+from skmfast.experiments.threads import torch_threads
 from skmfast.experiments.training import TrainingConfiguration, train
 from skmfast.experiments.transformer import Transformer
 
@@ -69,6 +70,18 @@ def carry_out(
         See `skmfast.experiments.training.train`.
     """
     check(configuration, corpora)
+    with torch_threads(configuration.training.threads):
+        return _carried_out(configuration, corpora, folder, initial, watcher, stop)
+
+
+def _carried_out(
+    configuration: RunConfiguration,
+    corpora: Corpora,
+    folder: Path,
+    initial: RunResult | None,
+    watcher: Watcher,
+    stop: Callable[[], bool] | None,
+) -> dict[str, Any]:
     model = _first_model(configuration, initial)
     training = training_of(configuration)
     evaluation = RunEvaluation(configuration.evaluation, corpora, folder / "evaluations", watcher)

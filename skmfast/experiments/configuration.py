@@ -24,6 +24,10 @@ from skmfast.experiments.nearest import suggestion
 
 T = TypeVar("T")
 
+_LATER = "added later"
+ADDED_LATER = types.MappingProxyType({_LATER: True})
+"""Metadata of a field that a dataclass did not always have; see `plain`."""
+
 _DIGEST_DIGITS = 16
 # Beyond these a file is no configuration; aliases of YAML can make few lines into a great many.
 _MOST_NODES, _MOST_LEVELS = 100_000, 40
@@ -363,8 +367,11 @@ def _base_value(kind: Any, name: str, base: object) -> object:
 # ---- and back ----------------------------------------------------------------------------------------------
 
 
-def plain(configuration: Any) -> dict[str, Any]:
+def plain(configuration: Any, *, whole: bool = False) -> dict[str, Any]:
     """A configuration as dicts, lists, numbers and text, each number of the type that its field has.
+
+    A field of the metadata `ADDED_LATER` is left out where it has its default, unless ``whole`` is set:
+    configurations from before it was there keep their names and their folders.
 
     Examples
     --------
@@ -376,21 +383,30 @@ def plain(configuration: Any) -> dict[str, Any]:
     {'pace': 2.0}
     """
     kind: Any = type(configuration)
-    return {name: _plain_value(hint, getattr(configuration, name)) for name, hint in _fields(kind).items()}
+    return {
+        name: _plain_value(hint, getattr(configuration, name), whole)
+        for name, hint in _fields(kind).items()
+        if whole or not _as_before(_field(kind, name), getattr(configuration, name))
+    }
 
 
-def _plain_value(hint: Any, value: Any) -> Any:
+def _as_before(field: dataclasses.Field[Any], value: object) -> bool:
+    """Whether a field that was added later says what was the case without it."""
+    return _LATER in field.metadata and value == field.default
+
+
+def _plain_value(hint: Any, value: Any, whole: bool) -> Any:
     if value is None:
         return None
     kinds = [each for each in typing.get_args(hint) if each not in (type(None), Ellipsis)]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         shape = dict if dataclasses.is_dataclass(value) else list if isinstance(value, tuple) else object
-        return _plain_value(next(kind for kind in kinds if _kind_shape(kind) is shape), value)
+        return _plain_value(next(kind for kind in kinds if _kind_shape(kind) is shape), value, whole)
     if typing.get_origin(hint) is tuple:
         kinds = kinds if len(kinds) == len(value) else kinds * len(value)
-        return [_plain_value(kind, each) for kind, each in zip(kinds, value, strict=True)]
+        return [_plain_value(kind, each, whole) for kind, each in zip(kinds, value, strict=True)]
     if dataclasses.is_dataclass(value):
-        return plain(value)
+        return plain(value, whole=whole)
     return hint(value) if hint in (int, float) else value
 
 
@@ -423,7 +439,7 @@ def digest(configuration: Any) -> str:
 
 def to_yaml(configuration: Any) -> str:
     """A configuration as YAML, all settings in the order of the dataclass."""
-    return plain_to_yaml(plain(configuration))
+    return plain_to_yaml(plain(configuration, whole=True))
 
 
 def plain_to_yaml(settings: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
-"""Norm, rotation and gate of a transformer, with gradients by hand.
+"""Norm, rotation, gate and choice of rows of a transformer, with gradients by hand.
 
 Between products a training step is bound by how often it walks through memory: gradients that torch puts
 together of single operations walk about twice as often. Nothing here can be differentiated a second time.
+Where torch compiles, the plain formulas stand, which it fuses by itself.
 """
 
 from __future__ import annotations
@@ -16,19 +17,40 @@ from torch.autograd.function import once_differentiable
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """``weight * x / sqrt(mean(x^2) + epsilon)`` over the last dimension of (..., width)."""
+    if torch.compiler.is_compiling():
+        return weight * (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon))
     found: Tensor = _RmsNorm.apply(x, weight, epsilon)  # type: ignore[no-untyped-call]
     return found
 
 
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + half]) of (..., T, head_width) by the angles of (T, head_width / 2)."""
-    found: Tensor = _Rotation.apply(x, cosine.to(x.dtype), sine.to(x.dtype))  # type: ignore[no-untyped-call]
+def rotate(x: Tensor, turning: int, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Turn the pairs (x[i], x[i + half]) of the first ``turning`` heads of (n, heads, head_width).
+
+    The angles' cosines and sines are (n, 1, head_width / 2). Other heads are as they were.
+    """
+    cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
+    if torch.compiler.is_compiling():
+        first, second = x[:, :turning].chunk(2, dim=-1)
+        turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+        return torch.cat((turned, x[:, turning:]), dim=1)
+    found: Tensor = _Rotation.apply(x, turning, cosine, sine)  # type: ignore[no-untyped-call]
     return found
 
 
 def gate(x: Tensor) -> Tensor:
     """``silu(first) * second`` of the two halves of (..., 2 hidden)."""
+    if torch.compiler.is_compiling():
+        first, second = x.chunk(2, dim=-1)
+        return F.silu(first) * second
     found: Tensor = _Gate.apply(x)  # type: ignore[no-untyped-call]
+    return found
+
+
+def chosen(x: Tensor, rows: Tensor) -> Tensor:
+    """``x[rows]`` of (n, width); where a row is chosen often, its gradient is summed up in float32."""
+    if torch.compiler.is_compiling():
+        return F.embedding(rows, x.float() if x.dtype != torch.float64 else x).to(x.dtype)
+    found: Tensor = _Chosen.apply(x, rows)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -56,22 +78,25 @@ class _RmsNorm(torch.autograd.Function):
 
 class _Rotation(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, turning: int, cosine: Tensor, sine: Tensor) -> Tensor:
         ctx.save_for_backward(cosine, sine)
-        return _turned(x, cosine, sine, 1)
+        ctx.turning = turning
+        return _turned(x, turning, cosine, sine, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        return _turned(upstream, ctx.saved_tensors[0], ctx.saved_tensors[1], -1), None, None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        cosine, sine = ctx.saved_tensors
+        return _turned(upstream, ctx.turning, cosine, sine, -1), None, None, None
 
 
-def _turned(x: Tensor, cosine: Tensor, sine: Tensor, sign: int) -> Tensor:
-    first, second = x.chunk(2, dim=-1)
+def _turned(x: Tensor, turning: int, cosine: Tensor, sine: Tensor, sign: int) -> Tensor:
     turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    left, right = turned.chunk(2, dim=-1)
+    first, second = x[:, :turning].chunk(2, dim=-1)
+    left, right = turned[:, :turning].chunk(2, dim=-1)
     torch.mul(first, cosine, out=left).addcmul_(second, sine, value=-sign)
     torch.mul(second, cosine, out=right).addcmul_(first, sine, value=sign)
+    turned[:, turning:] = x[:, turning:]
     return turned
 
 
@@ -92,3 +117,19 @@ class _Gate(torch.autograd.Function):
         torch.mul(upstream, F.silu(first), out=by_second)
         by_first.copy_(torch.ops.aten.silu_backward(upstream * second, first))
         return by_x
+
+
+class _Chosen(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.number = len(x)
+        return x.index_select(0, rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        wide = upstream if upstream.dtype == torch.float64 else upstream.float()
+        summed = torch.ops.aten.embedding_dense_backward(wide, rows, ctx.number, -1, False)
+        return summed.to(upstream.dtype), None

@@ -46,7 +46,7 @@ def work_through(
     root : path
         Holds the folders of all runs.
     workers : int
-        Processes, each with its share of the threads.
+        Processes. Runs that leave their number of threads open compute on a share of the threads each.
     watcher : Watcher, optional
         Told of all runs, and of the steps of those that this process carries out.
     stop : callable, optional

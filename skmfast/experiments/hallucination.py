@@ -101,6 +101,7 @@ def runs(configuration: Configuration) -> list[RunConfiguration]:
 def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Table:
     """Answers by class, calibration, and rates on fresh sentences with what is predicted of them."""
     from skmfast.experiments.answers import answers, predicted_rates, questions
+    from skmfast.experiments.threads import torch_threads
 
     parts: list[dict[str, Any]] = []
     for result in results:
@@ -108,7 +109,8 @@ def table(configuration: Configuration, results: Sequence[RunResult]) -> pa.Tabl
         training, test = result.corpora()[0]
         batch = result.configuration.evaluation.batch_sentences
         asked = questions(corpus, training.counts, configuration.queries, seed=corpus.seed)
-        found = answers(result.model(), asked, batch_sentences=batch)
+        with torch_threads(result.configuration.training.threads):
+            found = answers(result.model(), asked, batch_sentences=batch)
         expects = Expectation(configuration, result, training)
         parts += [
             {"series": "queries", **about, **_query_blocks(found, expects)},

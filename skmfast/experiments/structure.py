@@ -91,11 +91,13 @@ def _network_rows(
     from skmfast.experiments.code_lengths import prequential_bits
     from skmfast.experiments.evaluation import evaluate
     from skmfast.experiments.quantisation import quantised
+    from skmfast.experiments.threads import torch_threads
 
     model, settings, rows = result.model(), result.configuration.evaluation, []
     for precision in configuration.precisions:
         coarse, model_bits = quantised(model, precision)
-        found = evaluate(coarse, training, batch_sentences=settings.batch_sentences)
+        with torch_threads(result.configuration.training.threads):
+            found = evaluate(coarse, training, batch_sentences=settings.batch_sentences)
         rows.append(
             {
                 "series": "network",

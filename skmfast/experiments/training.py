@@ -7,28 +7,34 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from skmfast.experiments.batches import BEGIN, IGNORED, Batch, Batches
+from skmfast.experiments.beginnings import Beginnings, beginnings_of
 from skmfast.experiments.checkpoints import Checkpoint, copy_weights
+from skmfast.experiments.configuration import ADDED_LATER, plain
+from skmfast.experiments.elementwise import chosen
 from skmfast.experiments.errors import DivergedError, Interrupted, OutOfMemoryError
+from skmfast.experiments.threads import torch_threads
+from skmfast.experiments.transformer import Transformer, Tree
 from skmfast.operators import linear_cross_entropy
 
 if TYPE_CHECKING:
-    from skmfast.experiments.transformer import Transformer
+    from skmfast.experiments.batches import Batch, Batches
 
 CHECKPOINT = "checkpoint.safetensors"
 DIVERGED_AT = 3.0  # times the bits of a uniform guess
 
-_ROWS = 8  # sentences of a batch are rounded up to a multiple
+_UNREAD = 32  # steps after which the losses of a GPU are read
+_STATES, _ROWS = 32, 8  # states and rows of a batch are rounded up to multiples
 _SCHEDULES = ("cosine", "linear", "constant")
 _PRECISIONS = ("float32", "bfloat16")
 _CURVE = {
@@ -100,6 +106,7 @@ class TrainingConfiguration:
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     device: str = "cpu"
+    threads: int | None = field(default=1, metadata=ADDED_LATER)
     evaluate_steps: tuple[int, ...] = ()
     checkpoint_every: int = 0
 
@@ -108,6 +115,7 @@ class TrainingConfiguration:
             _check(name, getattr(self, name), getattr(self, name) >= 0, "at least 0 is needed")
         for name in ("batch_sentences", "accumulation"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1 is needed")
+        _check("threads", self.threads, self.threads is None or self.threads >= 1, "at least 1 is needed")
         _check("learning_rate", self.learning_rate, self.learning_rate > 0, "it must be positive")
         _check("final_share", self.final_share, 0 <= self.final_share <= 1, "outside [0, 1]")
         fit = len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
@@ -184,7 +192,8 @@ def train(
         ``evaluate(step, model)`` after each of ``evaluate_steps``, before a checkpoint of that step is
         written; the model is then in evaluation mode, and no gradients are kept.
     progress : callable, optional
-        ``progress(step, loss_bits_per_token, sentences)`` after each step, sentences from the beginning.
+        ``progress(step, loss_bits_per_token, sentences)`` of each step, sentences from the beginning. On a
+        GPU it is told of several steps at a time.
     stop : callable, optional
         Asked after each step whether to stop.
 
@@ -195,7 +204,8 @@ def train(
     Raises
     ------
     DivergedError
-        If a loss is not finite or above three times log2 V bits per token. The last checkpoint stays.
+        If a loss is not finite or above three times log2 V bits per token, which on a GPU may be found some
+        steps later. The last checkpoint stays.
     FolderError
         If the checkpoint is damaged or of another run.
     Interrupted
@@ -210,20 +220,30 @@ def train(
             f"batches of {batches.batch_sentences} sentences,"
             f" and batch_sentences={configuration.batch_sentences}"
         )
-    with _memory(configuration, model):
+    with torch_threads(configuration.threads), _memory(configuration, model):
         run = TrainingRun(model, batches, configuration, Path(folder) if folder is not None else None)
         if run.step == 0:
             run.evaluate(evaluate)
         while run.step < configuration.steps:
-            loss_bits = run.advance()
-            if progress is not None:
-                progress(run.step, loss_bits, run.sentences)
+            run.advance()
+            if run.settles():
+                _tell(run.settle(), progress)
             run.evaluate(evaluate)
             stopped = run.step < configuration.steps and stop is not None and stop()
+            if stopped:
+                _tell(run.settle(), progress)
             run.keep(stopped)
             if stopped:
                 raise Interrupted(f"training stopped after step {run.step:,} of {configuration.steps:,}")
     return run.result()
+
+
+def _tell(
+    steps: Iterable[tuple[int, float, int]], progress: Callable[[int, float, int], None] | None
+) -> None:
+    for each in steps:
+        if progress is not None:
+            progress(*each)
 
 
 class TrainingRun:
@@ -239,6 +259,9 @@ class TrainingRun:
         self.optimiser = _optimiser(model, configuration)
         self.step, self.seconds, self.sentences = 0, 0.0, 0
         self.curve = {name: torch.zeros(configuration.steps, dtype=kind) for name, kind in _CURVE.items()}
+        # Losses and norms of the last steps, where they were computed: to look at them is to wait for them.
+        self._unread: list[Tensor] = []
+        self._every = 1 if torch.device(configuration.device).type == "cpu" else _UNREAD
         self.path = folder / CHECKPOINT if folder is not None else None
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -248,8 +271,8 @@ class TrainingRun:
             model.layers.compile(dynamic=True)
         model.train()
 
-    def advance(self) -> float:
-        """One step; returns the loss of its batch before it, in bits per token."""
+    def advance(self) -> None:
+        """One step; its loss and its norm are read when `settle` is called."""
         began = time.perf_counter()
         configuration = self.configuration
         batch = self.batches.batch(self.step)
@@ -257,47 +280,91 @@ class TrainingRun:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         loss, norm = self._gradients(batch)
-        loss_bits = float(loss) / math.log(2)
-        self.step += 1
-        if not loss_bits <= self.limit_bits:
-            raise DivergedError(
-                f"step {self.step:,}: a loss of {loss_bits:.4g} bits per token, above {self.limit_bits:.4g}:"
-                " lower learning_rate, raise warmup_steps or lower clip"
-            )
+        self._clip(norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        self.sentences += len(batch)
+        self._unread.append(torch.stack([loss, norm]))
         self.seconds += time.perf_counter() - began
-        row = (self.step, batch.num_tokens, len(batch), loss_bits, float(norm), rate, self.seconds)
+        row = (self.step + 1, batch.num_tokens, len(batch), math.nan, math.nan, rate, self.seconds)
         for column, value in zip(self.curve.values(), row, strict=True):
-            column[self.step - 1] = value
-        return loss_bits
+            column[self.step] = value
+        self.step += 1
+
+    def settles(self) -> bool:
+        """Whether it is time to read the losses: for the eye, an evaluation or a checkpoint."""
+        return (
+            len(self._unread) >= self._every
+            or self.step in self.configuration.evaluate_steps
+            or self._keeps()
+        )
+
+    def settle(self) -> list[tuple[int, float, int]]:
+        """Step, loss in bits per token, and sentences so far, of each step since the last call.
+
+        Raises
+        ------
+        DivergedError
+            If a loss is not finite or too high.
+        """
+        began, first = time.perf_counter(), self.step - len(self._unread)
+        found = torch.stack(self._unread).double().cpu() if self._unread else torch.empty(0, 2)
+        self._unread.clear()
+        self.curve["loss_bits_per_token"][first : self.step] = found[:, 0] / math.log(2)
+        self.curve["gradient_norm"][first : self.step] = found[:, 1]
+        waited = time.perf_counter() - began
+        if self.step > first:
+            share = torch.arange(1, self.step - first + 1, dtype=torch.float64) / (self.step - first)
+            self.curve["seconds"][first : self.step] += waited * share
+        self.seconds += waited
+        told = []
+        for step in range(first, self.step):
+            loss_bits = float(self.curve["loss_bits_per_token"][step])
+            if not loss_bits <= self.limit_bits:
+                raise DivergedError(
+                    f"step {step + 1:,}: a loss of {loss_bits:.4g} bits per token, above"
+                    f" {self.limit_bits:.4g}: lower learning_rate, raise warmup_steps or lower clip"
+                )
+            self.sentences += int(self.curve["sentences"][step])
+            told.append((step + 1, loss_bits, self.sentences))
+        return told
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Loss in nats per token, and the norm of its gradient, which is then clipped."""
+        """Loss in nats per token, and the norm of its gradient."""
         configuration, tokens = self.configuration, batch.num_tokens
         if self.model.configuration.dropout:
             # What is left out is a function of seed and step, as batches are.
             torch.manual_seed((configuration.seed * 0x9E3779B97F4A7C15 + self.step) % (1 << 63))
-        losses = []
-        for part in batch.parts(configuration.accumulation):
-            loss = self._loss(part) / tokens
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
-        weights = list(self.model.parameters())
-        largest = configuration.clip or math.inf
-        return torch.stack(losses).sum(), torch.nn.utils.clip_grad_norm_(weights, largest, foreach=True)
+        losses = [self._part(part, tokens) for part in batch.parts(configuration.accumulation)]
+        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        return torch.stack(losses).sum(), torch.nn.utils.get_total_norm(gradients, foreach=True)
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """Nats of all targets of a batch."""
-        inputs, targets, real = _on_device(batch, self.configuration)
+    def _clip(self, norm: Tensor) -> None:
+        """Let the optimiser divide the gradients by what they are too long by."""
+        if not self.configuration.clip:
+            return
+        # As torch.nn.utils.clip_grad_norm_ has it, which would walk through all of them once more.
+        excess = ((norm + 1e-6) / self.configuration.clip).clamp(min=1.0)
+        idle = norm.device.type == "cpu" and float(excess) == 1.0
+        self.optimiser.grad_scale = None if idle else excess  # type: ignore[attr-defined]
+
+    def _part(self, batch: Batch, tokens: int) -> Tensor:
+        """A batch's share in the loss of ``tokens`` tokens, in nats per token; adds its gradients."""
+        # Dropout leaves out other numbers of each sentence: then no two have the same states.
+        shared = not self.model.configuration.dropout
+        given = _on_device(beginnings_of(batch, shared=shared), self.configuration)
+        # A leaf of its own, or the graph's sum would hold a second matrix (V, width), of zeros for the most
+        # part.
+        embedded = F.embedding(given.tokens, self.model.embedding.detach()).requires_grad_()
         with _products_in(self.configuration):
-            hidden = self.model(inputs)
-            flat = hidden.reshape(-1, hidden.shape[-1]).index_select(0, real)
-            return linear_cross_entropy(flat, self.model.head, targets, reduction="sum")
+            hidden = chosen(self.model.tree_states(embedded, given.tree), given.predicting)
+            nats = linear_cross_entropy(hidden, self.model.head, given.targets, reduction="none")
+        loss = torch.dot(nats, given.counts / tokens)
+        loss.backward()  # type: ignore[no-untyped-call]
+        _add_rows(self.model.embedding, given.tokens, embedded.grad)
+        return loss.detach()
 
     def evaluate(self, evaluate: Callable[[int, Transformer], None] | None) -> None:
-        """Call ``evaluate`` if it is time for it."""
+        """Call ``evaluate`` if it is time for it; all losses before have been read."""
         if evaluate is None or self.step not in self.configuration.evaluate_steps:
             return
         self.model.eval()
@@ -309,8 +376,7 @@ class TrainingRun:
 
     def keep(self, now: bool) -> None:
         """Write a checkpoint if it is time for it."""
-        every, last = self.configuration.checkpoint_every, self.step == self.configuration.steps
-        if self.path is None or not (now or last or (every and self.step % every == 0)):
+        if self.path is None or not (now or self._keeps()):
             return
         moments = {
             f"{kind}.{name}": value
@@ -320,6 +386,10 @@ class TrainingRun:
         curve = {name: column[: self.step] for name, column in self.curve.items()}
         checkpoint = Checkpoint(self.step, self.seconds, dict(self.model.state_dict()), moments, curve)
         checkpoint.write(self.path, self._owner())
+
+    def _keeps(self) -> bool:
+        every = self.configuration.checkpoint_every
+        return self.step == self.configuration.steps or bool(every and self.step % every == 0)
 
     def result(self) -> TrainingResult:
         """The run's curve and time."""
@@ -348,7 +418,7 @@ class TrainingRun:
 
     def _owner(self) -> dict[str, Any]:
         """What must be the same where a checkpoint is taken up; when it was written is no part of it."""
-        training = dataclasses.asdict(self.configuration)
+        training = plain(self.configuration)
         for name in ("evaluate_steps", "checkpoint_every"):
             del training[name]
         batches = {
@@ -360,23 +430,36 @@ class TrainingRun:
 
 
 class _OnDevice(NamedTuple):
-    inputs: Tensor
+    tokens: Tensor
+    tree: Tree
+    predicting: Tensor
     targets: Tensor
-    real: Tensor
+    counts: Tensor
 
 
-def _on_device(batch: Batch, configuration: TrainingConfiguration) -> _OnDevice:
-    """Inputs (B, T), the targets that count (n,), and their places (n,) among all B T."""
-    flat, inputs = batch.targets.reshape(-1), batch.inputs
-    real = np.flatnonzero(flat != IGNORED)
+def _on_device(given: Beginnings, configuration: TrainingConfiguration) -> _OnDevice:
+    """Beginnings as tensors, the counts as float32."""
     if configuration.precision == "bfloat16" or configuration.compile:
         # Products in bfloat16 are compiled for each shape anew, which takes longer than they do: batches that
         # differ by a sentence shall not differ in shape.
-        inputs = np.pad(inputs, ((0, -len(inputs) % _ROWS), (0, 0)), constant_values=BEGIN)
-    tensors = [torch.from_numpy(array) for array in (inputs, flat[real], real)]
+        given = given.padded(_STATES, _ROWS)
+    arrays = (
+        given.tokens, given.positions, given.rows, given.places,
+        given.predicting, given.targets, given.counts.astype(np.float32),
+    )  # fmt: skip
+    tensors = [torch.from_numpy(array) for array in arrays]
     if torch.device(configuration.device).type == "cuda":
         tensors = [tensor.pin_memory().to(configuration.device, non_blocking=True) for tensor in tensors]
-    return _OnDevice(*tensors)
+    tokens, positions, rows, places, *head = tensors
+    return _OnDevice(tokens, Tree(positions, rows, places), *head)
+
+
+def _add_rows(weight: Tensor, rows: Tensor, gradient: Tensor | None) -> None:
+    """Add the gradient (n, width) of chosen rows to that of a matrix."""
+    assert gradient is not None
+    if weight.grad is None:
+        weight.grad = torch.zeros_like(weight)
+    weight.grad.index_put_((rows,), gradient, accumulate=True)
 
 
 def _optimiser(model: Transformer, configuration: TrainingConfiguration) -> torch.optim.AdamW:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skmfast.experiments.elementwise import gate, rms_norm, rotate
+from skmfast.experiments.elementwise import chosen, gate, rms_norm, rotate
 
 _ACTIVATIONS = ("swiglu", "gelu")
 _SHORT = 64  # tokens
@@ -83,6 +83,24 @@ class ModelConfiguration:
         return 4 * self.width if self.activation == "gelu" else 16 * math.ceil(8 * self.width / 48)
 
 
+class Tree(NamedTuple):
+    """How n states lie in rows that share their beginnings; see `skmfast.experiments.beginnings`.
+
+    Attributes
+    ----------
+    positions : Tensor
+        (n,) int64: place of each state's token in its row.
+    rows : Tensor
+        (R, T) int64: the state at each place of the rows.
+    places : Tensor
+        (n,) int64: a place among the R T where each state is.
+    """
+
+    positions: Tensor
+    rows: Tensor
+    places: Tensor
+
+
 class Transformer(nn.Module):
     """A decoder-only transformer of tokens.
 
@@ -122,16 +140,34 @@ class Transformer(nn.Module):
         ValueError
             If there are more than ``context`` in a row.
         """
-        if tokens.shape[1] > self.configuration.context:
-            raise ValueError(
-                f"rows of {tokens.shape[1]:,} tokens: the model's context is {self.configuration.context:,}"
-            )
-        # A tied matrix has the head's dense gradient too, to which a sparse one is added in place: a dense
-        # one would be a second matrix (V, width), of zeros for the most part, to make and to add.
-        sparse = self.output is None and tokens.device.type == "cpu"
-        embedded = F.embedding(tokens, self.embedding, sparse=sparse)
-        found: Tensor = self.layers(embedded * math.sqrt(self.configuration.width))
+        self._check_length(tokens.shape[1])
+        length = torch.arange(tokens.shape[1], device=tokens.device)
+        x = F.embedding(tokens.flatten(), self.embedding) * math.sqrt(self.configuration.width)
+        found = self.layers(x, length.repeat(len(tokens)), tokens.shape[1])
+        hidden: Tensor = found.view(*tokens.shape, -1)
+        return hidden
+
+    def tree_states(self, embedded: Tensor, tree: Tree) -> Tensor:
+        """Hidden states (n, width) after the distinct beginnings of some rows.
+
+        They are those that `forward` finds for the rows written out, each computed once. ``embedded`` (n,
+        width) are the rows of `embedding` of the beginnings' last tokens.
+
+        Raises
+        ------
+        ValueError
+            If the rows have more than ``context`` places.
+        """
+        self._check_length(tree.rows.shape[1])
+        x = embedded * math.sqrt(self.configuration.width)
+        found: Tensor = self.layers(x, tree.positions, tree.rows.shape[1], tree.rows, tree.places)
         return found
+
+    def _check_length(self, length: int) -> None:
+        if length > self.configuration.context:
+            raise ValueError(
+                f"rows of {length:,} tokens: the model's context is {self.configuration.context:,}"
+            )
 
     def num_parameters(self, *, embeddings: bool = True) -> int:
         """Number of weights, those of embeddings and head included or not."""
@@ -152,7 +188,7 @@ class Transformer(nn.Module):
 
 
 class Layers(nn.Module):
-    """All between embeddings and head: (B, T, width) to (B, T, width)."""
+    """All between embeddings and head, on flat states (n, width): every place, or those of a `Tree`."""
 
     def __init__(self, configuration: ModelConfiguration) -> None:
         super().__init__()
@@ -165,13 +201,23 @@ class Layers(nn.Module):
         self.cosine: Tensor
         self.sine: Tensor
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Hidden states after the last block, normed."""
-        length = x.shape[1]
-        cosine, sine = self.cosine[:length], self.sine[:length]
+    def forward(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        length: int,
+        rows: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states after the last block, normed.
+
+        ``positions`` (n,) are those of the states (n, width) in rows of ``length``, which lie one after the
+        other, or, given ``rows`` and ``places``, as in a `Tree`.
+        """
+        cosine, sine = self.cosine[positions, None], self.sine[positions, None]
         x = self.dropout(x)
         for block in self.blocks:
-            x = block(x, cosine, sine)
+            x = block(x, cosine, sine, length, rows, places)
         normed: Tensor = self.norm(x)
         return normed
 
@@ -192,21 +238,40 @@ class Block(nn.Module):
         self.down = nn.Linear(hidden, width, bias=False)
         self.dropout = nn.Dropout(configuration.dropout)
 
-    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        """States (B, T, width) after this block."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), cosine, sine))
+    def forward(
+        self,
+        x: Tensor,
+        cosine: Tensor,
+        sine: Tensor,
+        length: int,
+        rows: Tensor | None,
+        places: Tensor | None,
+    ) -> Tensor:
+        """States (n, width) after this block."""
+        made = self.queries_keys_values(self.attention_norm(x))
+        found = self.attention(made, cosine, sine, length, rows, places)
+        x = x + self.dropout(self.attended(found))
         fed: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return fed
 
-    def attention(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    def attention(
+        self,
+        made: Tensor,
+        cosine: Tensor,
+        sine: Tensor,
+        length: int,
+        rows: Tensor | None,
+        places: Tensor | None,
+    ) -> Tensor:
         """Causal attention; padding is on the right, where no token that counts sees it."""
-        batch, length, width = x.shape
-        made = self.queries_keys_values(x).view(batch, length, 3, self.heads, width // self.heads)
-        made = made.permute(2, 0, 3, 1, 4)  # 3, batch, heads, length, width of a head
-        query, key = rotate(made[:2], cosine, sine).unbind(0)
-        found = causal_attention(query, key, made[2])
-        projected: Tensor = self.attended(found.transpose(1, 2).reshape(batch, length, width))
-        return projected
+        size = made.shape[1] // (3 * self.heads)
+        turned = rotate(made.view(-1, 3 * self.heads, size), 2 * self.heads, cosine, sine)
+        if rows is not None:
+            turned = chosen(turned.flatten(1), rows.flatten())
+        # rows, length, 3, heads, width of a head; then 3, rows, heads, length, width of a head
+        query, key, value = turned.view(-1, length, 3, self.heads, size).permute(2, 0, 3, 1, 4).unbind(0)
+        found = causal_attention(query, key, value).transpose(1, 2).reshape(-1, self.heads * size)
+        return found if places is None else chosen(found, places)
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """SwiGLU or GELU."""

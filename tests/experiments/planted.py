@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from skmfast.experiments import (
@@ -21,6 +23,7 @@ def _noisy(mean, relative, generator):
     return mean * (1 + relative * generator.standard_normal(BLOCKS))
 
 
+@functools.cache
 def data_scaling_table(
     discounts=(0.4, 0.6), uniform=True, sentences=(1000, 3000, 10_000, 30_000), noise=0.1, gap=1.2
 ):
@@ -72,6 +75,7 @@ def data_scaling_table(
     return table_of(parts, data_scaling.SCHEMA)
 
 
+@functools.cache
 def acquisition_table(discount=0.5, evaluations=9, classes=10, error=0.01, repeats=2):
     """Rank k is known with probability 1 - exp(-(n / 20) k^(-1/d)); the frontier is ((n / 20) / ln 2)^d."""
     generator, parts = np.random.default_rng(0), []
@@ -104,6 +108,7 @@ def acquisition_table(discount=0.5, evaluations=9, classes=10, error=0.01, repea
     return table_of(parts, acquisition.SCHEMA)
 
 
+@functools.cache
 def model_scaling_table(bits_per_parameter=1.5, discount=0.5, noise=0.02, content=(14.0, 18.0), attributes=3):
     """Networks that follow the capacity law C^-(1/d-1) at so many bits a parameter, over a floor of zero."""
     generator, parts = np.random.default_rng(0), []
@@ -146,6 +151,7 @@ def model_scaling_table(bits_per_parameter=1.5, discount=0.5, noise=0.02, conten
     return table_of(parts, model_scaling.SCHEMA)
 
 
+@functools.cache
 def fine_tuning_table(kinds=fine_tuning.KINDS, replay=(0.0, 0.5), noise=0.01, repeats=2):
     """Of what was known of elements of c sentences, the share (1 - replay) / (1 + c / 8) is lost."""
     generator, parts = np.random.default_rng(0), []
@@ -198,6 +204,7 @@ def fine_tuning_table(kinds=fine_tuning.KINDS, replay=(0.0, 0.5), noise=0.01, re
     return table_of(parts, fine_tuning.SCHEMA)
 
 
+@functools.cache
 def hallucination_table(offset=0.05, repeats=2):
     """Wrong answers at the predicted rate; about elements seen twice or thrice ``offset`` more."""
     parts = []
@@ -233,6 +240,7 @@ def hallucination_table(offset=0.05, repeats=2):
     return table_of(parts, hallucination.SCHEMA)
 
 
+@functools.cache
 def structure_table():
     """The exact curve falls as 1e5 (1 - m / 5e4) with m model bits; networks need ten times as many."""
     about = {"run": "a", "sentences": 9000, "frequencies": "pitman-yor", "discount": 0.5}

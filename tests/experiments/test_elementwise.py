@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="experiments need the extra skmfast[experiments]")
 
-from skmfast.experiments.elementwise import gate, rms_norm, rotate  # noqa: E402
+from skmfast.experiments.elementwise import chosen, gate, rms_norm, rotate  # noqa: E402
 from skmfast.experiments.transformer import rotary_angles  # noqa: E402
 
 
@@ -19,14 +19,15 @@ def test_rms_norm():
     assert torch.autograd.gradcheck(rms_norm, (x, weight, 1e-3))
 
 
-@pytest.mark.parametrize("contiguous", [True, False])
-def test_rotate(contiguous):
-    x = random(2, 5, 2, 6) if contiguous else random(2, 5, 2, 6).transpose(1, 2)
-    x = x.requires_grad_()
-    cosine, sine = (table.double() for table in rotary_angles(x.shape[2], 6))
-    pairs = torch.complex(*x.detach().chunk(2, -1)) * torch.complex(cosine, sine)
-    assert torch.allclose(rotate(x, cosine, sine), torch.cat([pairs.real, pairs.imag], -1), atol=1e-12)
-    assert torch.autograd.gradcheck(lambda x: rotate(x, cosine, sine), (x,))
+def test_rotate():
+    x = random(7, 5, 6).requires_grad_()
+    positions = torch.tensor([0, 3, 1, 1, 2, 0, 4])
+    cosine, sine = (table.double()[positions, None] for table in rotary_angles(5, 6))
+    pairs = torch.complex(*x.detach()[:, :4].chunk(2, -1)) * torch.complex(cosine, sine)
+    turned = torch.cat([pairs.real, pairs.imag], -1)
+    expected = torch.cat([turned, x.detach()[:, 4:]], 1)
+    assert torch.allclose(rotate(x, 4, cosine, sine), expected, atol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: rotate(x, 4, cosine, sine), (x,))
 
 
 def test_gate():
@@ -34,3 +35,17 @@ def test_gate():
     first, second = x.chunk(2, -1)
     assert torch.allclose(gate(x), first * torch.sigmoid(first) * second, atol=1e-12)
     assert torch.autograd.gradcheck(gate, (x,))
+
+
+def test_chosen():
+    x, rows = random(4, 3).requires_grad_(), torch.tensor([2, 0, 2, 2, 3])
+    assert torch.equal(chosen(x, rows), x[rows])
+    assert torch.autograd.gradcheck(chosen, (x, rows))
+
+
+def test_chosen_often_in_bfloat16():
+    """300 times a gradient of 1 is 300, where a sum in bfloat16 would stop at 256."""
+    x = torch.zeros(2, 8, dtype=torch.bfloat16).requires_grad_()
+    chosen(x, torch.zeros(300, dtype=torch.int64)).backward(torch.ones(300, 8, dtype=torch.bfloat16))
+    assert x.grad[0].tolist() == [300.0] * 8
+    assert x.grad[1].tolist() == [0.0] * 8

@@ -20,14 +20,23 @@ from skmfast.experiments import (
 )
 from skmfast.experiments.fits import find_fit, fits_of
 
+FITTED = {}
+
+
+def fitted(module, table):
+    """Fits of a table, found once: a planted one is the same object for the same arguments."""
+    if id(table) not in FITTED:
+        FITTED[id(table)] = table, module.fits(table)
+    return FITTED[id(table)][1]
+
 
 def found(module, table):
-    return fits_of(module.fits(table))
+    return fits_of(fitted(module, table))
 
 
 def drawn(module, table, folder):
     """The figure's text."""
-    module.draw(table, module.fits(table), folder / "figure.svg")
+    module.draw(table, fitted(module, table), folder / "figure.svg")
     return (folder / "figure.svg").read_text()
 
 

@@ -281,6 +281,41 @@ def test_another_process_may_do_it(undisturbed, tmp_path):
     assert work_through([FIRST], tmp_path)[FIRST].status == "done"
 
 
+def test_threads_are_the_settings_and_not_the_machines(undisturbed, tmp_path):
+    """A run computes on its own number of threads, whatever torch is set to, and leaves that as it was."""
+    seen = []
+
+    class Looks(Watcher):
+        def advances(self, step, loss_bits, sentences):
+            seen.append(torch.get_num_threads())
+
+        def phase(self, name):
+            if name == "evaluating":
+                seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        result = run(FIRST, tmp_path, watcher=Looks())
+        assert torch.get_num_threads() == 3
+        assert set(seen) == {1}
+        assert tables(result.folder) == tables(run_folder(FIRST, undisturbed))
+        seen.clear()
+        for threads in (2, None):
+            run(replace(FIRST, training=replace(FIRST.training, threads=threads)), tmp_path, watcher=Looks())
+        assert set(seen) == {2, 3}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_runs_from_before_threads_were_a_setting_keep_their_folders():
+    other = replace(FIRST, training=replace(FIRST.training, threads=2))
+    assert "threads" not in plain(FIRST)["training"]
+    assert plain(other)["training"]["threads"] == 2
+    assert run_folder(other, ".") != run_folder(FIRST, ".")
+
+
 def test_repeats_differ(undisturbed, tmp_path):
     one, two = run(FIRST, undisturbed), run(replace(FIRST, repeat=1), tmp_path)
     assert one.digest != two.digest

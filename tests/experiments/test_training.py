@@ -15,17 +15,8 @@ from skmfast.experiments.batches import IGNORED, Batches  # noqa: E402
 from skmfast.experiments.checkpoints import load_weights, save_weights  # noqa: E402
 from skmfast.experiments.code_lengths import prequential_bits  # noqa: E402
 from skmfast.experiments.errors import DivergedError, FolderError, Interrupted, OutOfMemoryError  # noqa: E402
-from skmfast.experiments.training import CHECKPOINT, TrainingConfiguration, train  # noqa: E402
+from skmfast.experiments.training import CHECKPOINT, TrainingConfiguration, TrainingRun, train  # noqa: E402
 from skmfast.experiments.transformer import ModelConfiguration, Transformer  # noqa: E402
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads that wait for each other on busy cores are slower than one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +61,7 @@ def plainly_trained(model, batches, settings):
     for step in range(settings.steps):
         batch = batches.batch(step)
         inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
-        logits = model.layers(4 * model.embedding[inputs]) @ model.head.T
+        logits = model(inputs) @ model.head.T
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
         optimiser.zero_grad()
         loss.backward()
@@ -214,6 +205,38 @@ def test_a_run_that_diverges(corpus, tmp_path):
     assert (tmp_path / CHECKPOINT).exists()
 
 
+def test_losses_that_are_read_late_are_the_same(corpus, monkeypatch):
+    """As on a GPU, where to read a loss is to wait for it."""
+    told = []
+    at_once = train(fresh(corpus), batches_of(corpus), configuration(), progress=lambda *a: told.append(a))
+    init = TrainingRun.__init__
+
+    def late(self, *arguments):
+        init(self, *arguments)
+        self._every = 4
+
+    monkeypatch.setattr(TrainingRun, "__init__", late)
+    again, stops = [], []
+    settings = configuration(evaluate_steps=(6,))
+    result = train(
+        fresh(corpus),
+        batches_of(corpus),
+        settings,
+        progress=lambda *a: again.append(a),
+        evaluate=lambda step, _: stops.append((step, len(again))),
+        stop=lambda: stops.append(len(again)),
+    )
+    assert again == told
+    assert stops == [0, 0, 0, 4, 4, (6, 6), 6, 6, 6, 6]
+    assert result.sentences == at_once.sentences
+    for column in ("loss_bits_per_token", "gradient_norm", "tokens"):
+        assert result.curve[column] == at_once.curve[column]
+    assert np.all(np.diff(result.curve["seconds"]) > 0)
+    settings = configuration(steps=60, learning_rate=1e4, warmup_steps=0, clip=0)
+    with pytest.raises(DivergedError, match="learning_rate"):
+        train(fresh(corpus), batches_of(corpus), settings)
+
+
 def test_a_loss_that_is_no_number(corpus):
     model = fresh(corpus)
     with torch.no_grad():
@@ -299,6 +322,7 @@ def test_learning_rates():
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"learning_rate": math.nan}, "learning_rate=nan"),
         ({"accumulation": 0}, "accumulation=0"),
+        ({"threads": 0}, "threads=0"),
         ({"betas": (0.9, 1.0)}, "betas"),
         ({"final_share": 2.0}, "final_share=2.0"),
         ({"schedule": "stairs"}, "stairs"),

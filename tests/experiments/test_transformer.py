@@ -102,6 +102,28 @@ def test_short_and_long_rows_go_different_ways_to_the_same_place():
     assert torch.allclose(model(tokens)[:, :30], model(tokens[:, :30]), atol=1e-5)
 
 
+def test_compiled_in_one_piece_for_any_shape():
+    """No break in the graph, and the numbers of what is not compiled, whatever the batch's shape."""
+    model, plain = model_of(layers=1), model_of(layers=1)
+    compiled = torch.compile(model.layers, backend="eager", fullgraph=True, dynamic=True)
+    torch._dynamo.reset()
+    for rows, length in ((3, 5), (4, 7)):
+        # Every second row is the first half of the one before it, and has its states.
+        places = torch.arange(rows * length).view(rows, length)
+        places[1::2, : length // 2] = places[0 : rows - 1 : 2, : length // 2]
+        own = torch.unique(places)
+        tree = torch.searchsorted(own, places), own
+        x = torch.randn(len(own), 16, generator=torch.Generator().manual_seed(rows))
+        results = []
+        for layers in (compiled, plain.layers):
+            hidden = layers(x, own % length, length, *tree)
+            hidden.square().sum().backward()
+            results.append(hidden)
+        assert torch.allclose(*results, atol=1e-5)
+        for one, two in zip(model.layers.parameters(), plain.layers.parameters(), strict=True):
+            assert (one.grad - two.grad).norm() < 1e-5 * two.grad.norm()
+
+
 def test_later_tokens_change_nothing_before_them():
     model = model_of()
     tokens = torch.randint(0, 11, (1, 12), generator=torch.Generator().manual_seed(3))
