@@ -8,8 +8,9 @@ windows instead, where nothing is shared: the same work for both. Both in float3
 computes in on a CPU, and in bfloat16, which its user may switch on by hand.
 
 A token is counted where it is predicted; padding is not. Steps are taken in turns in the same rounds;
-medians. ``of_floor`` is the least time that a step can take, its products at the rate of torch.mm in the same
-precision and AdamW's reading and writing at the rate of a copy, as a share of the time that it took.
+medians over the rounds. ``of_floor`` is the least time that a step can take, its products at the rate of
+torch.mm in the same precision and AdamW's reading and writing at the rate of a copy, as a share of the time
+that it took.
 
 ``--compiled`` puts both under torch.compile, too; with ``TORCHINDUCTOR_CACHE_DIR`` set to a folder that
 stays, the minutes that takes are spent once. ``pytest bench/bench_training.py`` times steps of a small model.
@@ -64,9 +65,7 @@ class Ours:
 
     def step(self) -> int:
         """One step; returns the tokens predicted."""
-        self.run.advance()
-        self.run.settle()
-        return int(self.run.curve["tokens"][self.run.step - 1])
+        return self.steps(1)
 
     def steps(self, number: int) -> int:
         """So many steps, their losses read as in a run; returns the tokens predicted."""
@@ -123,7 +122,7 @@ def measure(size: str, vocabulary: int, corpus: Any, file: Path, arguments: Any)
     for _ in range(arguments.rounds):
         for name, loop in loops.items():
             start = time.perf_counter()
-            tokens = loop.step()
+            tokens = loop.steps(arguments.steps)
             rates[name].append(tokens / (time.perf_counter() - start))
     median = {name: statistics.median(found) for name, found in rates.items()}
     ours, peer = loops["float32"], loops[f"{PEER} float32"]
@@ -136,6 +135,7 @@ def measure(size: str, vocabulary: int, corpus: Any, file: Path, arguments: Any)
         "weights_of_peer": sum(weight.numel() for weight in peer.model.blocks.parameters()),
         "tokens_a_batch": arguments.tokens,
         "rounds": arguments.rounds,
+        "steps_a_round": arguments.steps,
         "tokens_per_s": median,
         "fastest_tokens_per_s": {name: max(found) for name, found in rates.items()},
         "ratio": ratios(median),
@@ -240,8 +240,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write a JSON record here, or add to the one there")
     parser.add_argument("--case", type=int, choices=range(len(CASES)), nargs="+", default=range(len(CASES)))
     parser.add_argument("--tokens", type=int, default=1024, help="of a batch")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--warm", type=int, default=12, help="steps before bfloat16 and compiled ones count")
+    parser.add_argument("--rounds", type=int, default=5)
+    # Batches of short sentences are faster than those of long ones: a round has some of each.
+    parser.add_argument("--steps", type=int, default=3, help="of each contender in a round")
+    parser.add_argument("--warm", type=int, default=16, help="steps before bfloat16 and compiled ones count")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--compiled", action="store_true", help="both under torch.compile, too; takes minutes"
