@@ -296,8 +296,8 @@ inline void take_entries(ColumnProducts& products, Column& column, int child) no
 }
 
 // Multiplies in the fresh extensions at `place`, and for the other products the kept one.
-inline void take_fresh(ColumnProducts& products, Column& column, int place, const std::uint64_t* branch,
-                       int v, const Message& unseen) noexcept {
+inline void take_fresh(ColumnProducts& products, Column& column, int place, const std::uint64_t* branch, int v,
+                       const Message& unseen) noexcept {
   unsigned replaced = 0;
   for (int k = 0; k < products.count; ++k) {
     for (; products.next[k] < products.end[k] && (*products.next[k])->place == place; ++products.next[k]) {
@@ -334,9 +334,7 @@ inline Message gather(const ColumnProducts& products, int k) noexcept {
 
 // ---- changes ----
 
-void find_messages(const ExtensionMessages& extension, KeptTrie& trie) noexcept {
-  trie = kept_trie(extension);
-}
+void find_messages(const ExtensionMessages& extension, KeptTrie& trie) noexcept { trie = kept_trie(extension); }
 
 void add_symbols(std::uint64_t* used, const ExtensionMessages& extension) noexcept {
   if (extension.slots <= 1) return set_bit(used, 256 + extension.symbol);

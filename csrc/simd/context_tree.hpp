@@ -88,8 +88,8 @@ struct KeptContext {
   const ExtensionMessages* extensions;  ///< in order, `count` of them
   int count;
   int depth;
-  int above;                     ///< length of the context that its messages are meant for, -1 for none
-  const std::uint8_t* columns;   ///< nullptr where there are fewer than least_columned extensions
+  int above;                    ///< length of the context that its messages are meant for, -1 for none
+  const std::uint8_t* columns;  ///< nullptr where there are fewer than least_columned extensions
   const std::uint8_t* messages;  ///< of the extensions, one after the other
   ExtensionMessages sent;        ///< its own to the context above, if there is one
   KeptTrie trie;                 ///< its binary nodes, and where what was sent is: set by open_context
@@ -147,8 +147,8 @@ struct ContextTreeKernels {
   void (*plan_change)(const KeptContext& context, bool all, ContextChange& change) noexcept;
   /// Writes the messages of a context with each of `count` <= most_changes documents alone, as write_messages
   /// does, to change.trie.messages (behind the set of symbols where there are several); for a context with
-  /// none above the products. They have the same bits as if everything had been folded: what changed is
-  /// folded from the extensions in order, what did not is copied. `node` is room.
+  /// none above the products. They have the same bits as if everything had been folded: what changed is folded
+  /// from the extensions in order, what did not is copied. `node` is room.
   void (*refold_changes)(const KeptContext& context, const ContextChange* changes, int count,
                          const TreeModelView& model, ContextNode& node) noexcept;
   /// Bits of everything below the topmost context with a document, of length 0: root_bits from its products.
