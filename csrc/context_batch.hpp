@@ -341,8 +341,7 @@ class ContextBatch {
     change.fresh = sorted_.data() + begin;
     change.fresh_count = static_cast<int>(end - begin);
     fold_.plan_change(context, all, change);
-    change.trie.messages =
-        room.allocate(Fold::message_bytes(change.slots)) + (change.symbol < 0 ? message_set_bytes : 0);
+    change.trie.messages = room.allocate(message_slot_bytes * change.slots);
   }
 
   // Folds the context with each of the documents in `changes_`: what they change of the context above.
@@ -350,11 +349,9 @@ class ContextBatch {
     fold_.refold_changes(context, changes_, change_count_, *node_);
     for (int k = 0; k < change_count_; ++k) {
       const ContextChange& change = changes_[k];
-      ExtensionMessages messages{change.trie.messages - (change.symbol < 0 ? message_set_bytes : 0),
-                                 {},
-                                 static_cast<std::uint8_t>(change.slots),
-                                 static_cast<std::uint8_t>(std::max(change.symbol, 0)),
-                                 ExtensionOrigin::replaced};
+      // Found by their trie alone, as only those that changed are there.
+      ExtensionMessages messages{
+          nullptr, {}, static_cast<std::uint8_t>(change.slots), 0, ExtensionOrigin::replaced};
       std::copy(change.changed, change.changed + 4, messages.changed);
       results_.push_back({(*change.fresh)->document, place, messages, change.trie});
     }

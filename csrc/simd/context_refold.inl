@@ -46,15 +46,19 @@ inline void mark_paths(std::uint64_t* used) noexcept {
   used[0] = low & ~std::uint64_t{1};
 }
 
+inline void count_before(KeptTrie& trie) noexcept {
+  trie.before[0] = 0;
+  for (int w = 1; w < 4; ++w) {
+    trie.before[w] = trie.before[w - 1] + __builtin_popcountll(trie.slots.words[w - 1]);
+  }
+}
+
 // That of the symbols in used[4 ... 7].
 inline void complete(KeptTrie& trie) noexcept {
   mark_paths(trie.used);
   find_branches(trie.used, trie.branch);
   trie.slots = slots_of(trie.used, trie.branch);
-  trie.before[0] = 0;
-  for (int w = 1; w < 4; ++w) {
-    trie.before[w] = trie.before[w - 1] + __builtin_popcountll(trie.slots.words[w - 1]);
-  }
+  count_before(trie);
 }
 
 inline KeptTrie kept_trie(int slots, int symbol, const std::uint8_t* messages) noexcept {
@@ -295,15 +299,22 @@ inline void take_entries(ColumnProducts& products, Column& column, int child) no
   for (; k < products.count; ++k) take_entries<1>(products, k, column = from, child);
 }
 
+// Skips what leaves the message of binary node v as it was kept.
+inline void skip_unchanged(ColumnProducts& products, int k, int v) noexcept {
+  const FreshExtension* const*& next = products.next[k];
+  while (next < products.end[k] && !bit_of((*next)->messages.changed, v)) ++next;
+}
+
 // Multiplies in the fresh extensions at `place`, and for the other products the kept one.
 inline void take_fresh(ColumnProducts& products, Column& column, int place, const std::uint64_t* branch, int v,
                        const Message& unseen) noexcept {
   unsigned replaced = 0;
   for (int k = 0; k < products.count; ++k) {
-    for (; products.next[k] < products.end[k] && (*products.next[k])->place == place; ++products.next[k]) {
+    while (products.next[k] < products.end[k] && (*products.next[k])->place == place) {
       const FreshExtension& fresh = **products.next[k];
+      ++products.next[k];
+      skip_unchanged(products, k, v);
       if (fresh.messages.origin == ExtensionOrigin::replaced) replaced |= 1u << k;
-      if (!bit_of(fresh.trie.used, v)) continue;
       multiply(products, k,
                fresh.messages.slots == 0 ? turned(unseen, !is_turned(branch, fresh.trie, v))
                                          : factor_of(fresh.trie, branch, v));
@@ -353,17 +364,6 @@ void open_context(KeptContext& context) noexcept {
   complete(context.trie);
 }
 
-// The only symbol in used[4 ... 7], else -1.
-inline int only_symbol(const std::uint64_t* used) noexcept {
-  int symbols = 0;
-  int symbol = -1;
-  for (int w = 0; w < 4; ++w) {
-    symbols += __builtin_popcountll(used[4 + w]);
-    if (used[4 + w] != 0) symbol = 64 * w + __builtin_ctzll(used[4 + w]);
-  }
-  return symbols > 1 ? -1 : symbol;
-}
-
 void plan_change(const KeptContext& context, bool all, ContextChange& change) noexcept {
   std::uint64_t used[4];
   __builtin_memcpy(used, context.trie.used + 4, sizeof used);
@@ -381,31 +381,14 @@ void plan_change(const KeptContext& context, bool all, ContextChange& change) no
     complete(change.trie);
   }
   if (all) __builtin_memcpy(change.changed, change.trie.used, sizeof change.changed);
+  change.trie.slots = common(change.trie.slots, change.changed);
+  count_before(change.trie);
   change.slots = change.trie.before[3] + __builtin_popcountll(change.trie.slots.words[3]);
-  change.symbol = only_symbol(change.trie.used);
 }
 
 // Where the message of slot v goes.
 inline std::uint8_t* out_of(const ContextChange& change, int v) noexcept {
   return const_cast<std::uint8_t*>(message_at(change.trie, rank_of(change.trie, v)));
-}
-
-// The set of symbols, and what does not change.
-inline void copy_unchanged(const KeptContext& context, const ContextChange& change) noexcept {
-  std::uint8_t* out = const_cast<std::uint8_t*>(change.trie.messages);
-  if (change.symbol < 0) __builtin_memcpy(out - message_set_bytes, change.trie.used + 4, message_set_bytes);
-  if (__builtin_memcmp(change.trie.used + 4, context.trie.used + 4, message_set_bytes) == 0) {
-    // The slots are those that were kept: one copy, and what has changed over it.
-    if (context.above < 0) return;
-    __builtin_memcpy(out, context.trie.messages, change.slots * message_slot_bytes);
-    return;
-  }
-  for_each_ascending(change.trie.slots, [&](int v) {
-    if (!bit_of(change.changed, v)) {
-      __builtin_memcpy(out, message_at(context.trie, kept_rank(context.trie, v)), message_slot_bytes);
-    }
-    out += message_slot_bytes;
-  });
 }
 
 inline void write_product(const KeptContext& context, const ContextChange& change, int v,
@@ -414,32 +397,44 @@ inline void write_product(const KeptContext& context, const ContextChange& chang
                 out_of(change, v));
 }
 
-// Multiplies all extensions into the wanted slots, one extension after the other.
+// Multiplies all extensions into the wanted slots, one extension after the other. What a fresh extension does
+// not change is taken from the kept one that it replaces.
 inline void refold_slots(ContextNode& node, const KeptContext& context, const ContextChange& change,
                          const Slots& wanted, const Message& unseen) noexcept {
   const std::uint64_t* branch = change.trie.branch;
   clear(node, context.depth);
   for_each_ascending(wanted, [&](int v) { set(node, v, {Lanes{} + 1.0f, 0}); });
-  const auto take = [&](const KeptTrie& trie, bool leaf) {
+  const auto make_room_in_slots = [&] {
     if (node.merges == merges_per_spread) {
       for_each_ascending(wanted, [&](int v) { spread_slot(node, v); });
       node.wide = true;
       node.merges = 1;
     }
     ++node.merges;
-    for_each_ascending(common(wanted, trie.used), [&](int v) {
+  };
+  const auto take = [&](const Slots& slots, const KeptTrie& trie, bool leaf) {
+    for_each_ascending(common(slots, trie.used), [&](int v) {
       multiply(node, v, leaf ? turned(unseen, !is_turned(branch, trie, v)) : factor_of(trie, branch, v));
     });
   };
   int f = 0;
   for (int c = 0; c <= context.count; ++c) {
-    bool kept = c < context.count;
+    Slots as_kept = wanted;
     for (; f < change.fresh_count && change.fresh[f]->place == c; ++f) {
       const FreshExtension& fresh = *change.fresh[f];
-      kept &= fresh.messages.origin == ExtensionOrigin::added;
-      take(fresh.trie, fresh.messages.slots == 0);
+      const bool added = fresh.messages.origin == ExtensionOrigin::added;
+      make_room_in_slots();
+      take(common(wanted, fresh.messages.changed), fresh.trie, fresh.messages.slots == 0);
+      if (added) continue;
+      for (int w = 0; w < 4; ++w) as_kept.words[w] &= ~fresh.messages.changed[w];
+      if (!is_empty(as_kept)) {
+        take(as_kept, kept_trie(context.extensions[c]), context.extensions[c].slots == 0);
+      }
+      as_kept = {};
     }
-    if (kept) take(kept_trie(context.extensions[c]), context.extensions[c].slots == 0);
+    if (c == context.count || is_empty(as_kept)) continue;
+    make_room_in_slots();
+    take(as_kept, kept_trie(context.extensions[c]), context.extensions[c].slots == 0);
   }
 }
 
@@ -448,7 +443,7 @@ inline Slots in_columns(const KeptContext& context, const ContextChange& change)
   Slots slots{};
   if (context.columns == nullptr) return slots;
   for (int w = 0; w < 4; ++w) {
-    slots.words[w] = change.trie.slots.words[w] & change.changed[w] & context.trie.slots.words[w] &
+    slots.words[w] = change.trie.slots.words[w] & context.trie.slots.words[w] &
                      ~(change.trie.branch[w] ^ context.trie.branch[w]);
   }
   return slots;
@@ -474,6 +469,7 @@ inline void refold_column(const KeptContext& context, const ContextChange* chang
     products.scale[count] = 0;
     products.next[count] = changes[c].fresh;
     products.end[count] = changes[c].fresh + changes[c].fresh_count;
+    skip_unchanged(products, count, v);
     of[count++] = c;
   }
   products.count = count;
@@ -494,9 +490,8 @@ void refold_changes(const KeptContext& context, const ContextChange* changes, in
   Slots any{};
   for (int k = 0; k < count; ++k) {
     const ContextChange& change = changes[k];
-    copy_unchanged(context, change);
     columns[k] = in_columns(context, change);
-    Slots apart = common(change.trie.slots, change.changed);
+    Slots apart = change.trie.slots;
     for (int w = 0; w < 4; ++w) {
       apart.words[w] &= ~columns[k].words[w];
       any.words[w] |= columns[k].words[w];

@@ -100,17 +100,16 @@ struct FreshExtension {
   std::uint32_t document;
   int place;  ///< of the kept extension that it replaces, or stands before
   ExtensionMessages messages;
-  KeptTrie trie;  ///< of the messages
+  KeptTrie trie;  ///< of the messages: at least of the binary nodes in messages.changed
 };
 
 /// What a document changes of a context.
 struct ContextChange {
   const FreshExtension* const* fresh;  ///< in order, `fresh_count` of them
   int fresh_count;
-  int slots;                 ///< of the context with the document
-  int symbol;                ///< the only one seen, else -1
+  int slots;                 ///< that change
   std::uint64_t changed[4];  ///< binary nodes whose products change
-  KeptTrie trie;             ///< with the document; its messages are what refold_changes writes
+  KeptTrie trie;             ///< with the document, but only slots that change
 };
 
 /// Changes that are folded together: their products are held in registers.
@@ -145,10 +144,9 @@ struct ContextTreeKernels {
   /// Given the fresh extensions, what of the context changes: everything in `change` but the messages'
   /// address. With `all` products are written of every slot.
   void (*plan_change)(const KeptContext& context, bool all, ContextChange& change) noexcept;
-  /// Writes the messages of a context with each of `count` <= most_changes documents alone, as write_messages
-  /// does, to change.trie.messages (behind the set of symbols where there are several); for a context with
-  /// none above the products. They have the same bits as if everything had been folded: what changed is folded
-  /// from the extensions in order, what did not is copied. `node` is room.
+  /// Writes the messages of the slots that change, in order, to change.trie.messages: of a context with each of
+  /// `count` <= most_changes documents alone; where no context is above, the products. They have the same bits
+  /// as if everything had been folded. `node` is room.
   void (*refold_changes)(const KeptContext& context, const ContextChange* changes, int count,
                          const TreeModelView& model, ContextNode& node) noexcept;
   /// Bits of everything below the topmost context with a document, of length 0: root_bits from its products.
