@@ -25,8 +25,6 @@ namespace skm {
 /// Rows of logits that are made and folded at a time: with 32 lanes 12 KiB, which stay in the first cache. A
 /// multiple of every kernel's row unit.
 inline constexpr std::size_t kTileRows = 96;
-/// Of weight rows as packed that should stay in the second cache while all tokens pass by.
-inline constexpr std::size_t kBlockBytes = std::size_t{768} << 10;
 
 inline std::size_t rounded_up(std::size_t n, std::size_t unit) noexcept {
   return (n + unit - 1) / unit * unit;
@@ -103,8 +101,8 @@ const PackKernels<T>& pack_kernels(const PanelKernels& kernels) noexcept {
 /// Weight rows that are packed at a time.
 inline std::size_t block_rows(const PanelKernels& kernels, std::size_t depth,
                               std::size_t vocabulary) noexcept {
-  const std::size_t fit = kBlockBytes / (depth * kernels.element_bytes) / kTileRows * kTileRows;
-  return std::min(std::clamp<std::size_t>(fit, kTileRows, 10 * kTileRows), rounded_up(vocabulary, kTileRows));
+  const std::size_t fit = kernels.block_bytes / (depth * kernels.element_bytes) / kTileRows * kTileRows;
+  return std::min(std::clamp<std::size_t>(fit, kTileRows, 6 * kTileRows), rounded_up(vocabulary, kTileRows));
 }
 
 inline LogitTransform transform_of(const LossObjective& objective, const float* bias) noexcept {

@@ -13,7 +13,7 @@ namespace skm {
 namespace {
 
 /// Packed tokens at a time: with more, weight is read again.
-constexpr std::size_t kTokenBytes = std::size_t{5} << 20;
+constexpr std::size_t kTokenBytes = std::size_t{9} << 19;
 /// The vocabulary is shared among threads in at most this many segments, whatever their number.
 constexpr std::size_t kMaxSegments = 64;
 constexpr std::size_t kMinSegmentRows = 1024;

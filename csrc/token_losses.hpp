@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "skm/linear_cross_entropy.hpp"
 
@@ -41,7 +42,8 @@ void write_losses(const LogitSums& sums, double wanted, std::size_t vocabulary, 
   const double log_sum_exp = sums.max + log_sum;
   // Not log-sum-exp less the logit: both may be large, their difference small.
   double loss = log_sum + (sums.max - wanted);
-  if (objective.label_smoothing != 0.0) {
+  // An impossible target's loss is infinite already, and its logit may be the mean, too.
+  if (objective.label_smoothing != 0.0 && wanted != -std::numeric_limits<double>::infinity()) {
     loss += objective.label_smoothing * (wanted - sums.logit / static_cast<double>(vocabulary));
   }
   if (objective.z_loss != 0.0) loss += objective.z_loss * log_sum_exp * log_sum_exp;

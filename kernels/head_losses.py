@@ -222,8 +222,10 @@ def vocabulary_gradients(
     schedule = schedule or choose_schedule(
         x, weight, demanding=objective.softcap > 0 or coefficients.on_surprise is not None
     )
-    # One common size for all: the mean over many tokens would leave little of float16's range.
-    unit = coefficients.on_probability.abs().amax().maximum(coefficients.on_target.abs().amax())
+    # One common size for all: the mean over many tokens would leave little of float16's range. A token whose
+    # coefficients are not finite keeps that to itself.
+    sizes = torch.stack([coefficients.on_probability, coefficients.on_target]).abs()
+    unit = sizes.nan_to_num(nan=0.0, posinf=0.0).amax()
     unit = unit.masked_fill(unit == 0, 1.0)
     coefficients = LogitCoefficients(*(None if c is None else c / unit for c in coefficients))
 

@@ -90,6 +90,7 @@ def tanh(y):
     near = y + y * s * series
     # 2 log2(e); beyond 20 it is 1 in float32, and the exponential stays finite.
     far = 1.0 - 2.0 / (tl.exp2(tl.minimum(tl.abs(y), 20.0) * 2.8853900818) + 1.0)
+    far = tl.where(y == y, far, y)  # the minimum above is 20 where y is not a number
     return tl.where(small, near, tl.where(y < 0, -far, far))
 
 

@@ -187,7 +187,9 @@ def merge_tiles_kernel(
         # The difference of logits first: of two large numbers it is exact, of a number and a logarithm not.
         length = tl.log2(total) + (maximum - wanted_logit)
         if LOGIT_SUMS:
-            length += label_smoothing * (wanted_logit - logit_total / vocabulary)
+            # An impossible target's loss is infinite already, and its logit may be the mean, too.
+            smoothed = length + label_smoothing * (wanted_logit - logit_total / vocabulary)
+            length = tl.where(wanted_logit == -float("inf"), length, smoothed)
         nats = (maximum + tl.log2(total)) * LN2
         result = length * unit + z_loss * nats * nats
         known = (wanted >= 0) & (wanted < vocabulary)

@@ -115,7 +115,9 @@ def merge_parts(
     length = torch.log2(total) + (maximum - wanted)
     if objective.label_smoothing > 0:
         mean = parts[:, LOGIT_SUM].sum(0) / vocabulary.float()
-        length = length + objective.label_smoothing * (wanted - mean)
+        # An impossible target's loss is infinite already, and its logit may be the mean, too.
+        possible = wanted != -math.inf
+        length = torch.where(possible, length + objective.label_smoothing * (wanted - mean), length)
     log_sum_exp = (maximum + torch.log2(total)) * math.log(2)
     loss = length * math.log(2) + objective.z_loss * log_sum_exp.square()
     loss = loss.masked_fill((target < 0) | (target >= vocabulary), math.nan)

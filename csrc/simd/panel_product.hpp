@@ -44,9 +44,13 @@ struct WantedRows {
   float* product;
 };
 
+/// PanelKernels::block_bytes where the second cache has 1 MiB or more.
+inline constexpr std::size_t kBlockBytes = std::size_t{768} << 10;
+
 struct PanelKernels {
   std::size_t row_unit;
   std::size_t element_bytes;        // of a packed element
+  std::size_t block_bytes;          // of packed rows that should stay in the second cache while lanes pass by
   std::uint32_t largest_magnitude;  // bits of the magnitude from which on results are wrong; 0 for none
   PackKernels<float> from_float;
   PackKernels<std::uint16_t> from_bfloat16;  // may be null where the kernel is for float alone

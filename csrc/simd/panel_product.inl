@@ -75,6 +75,7 @@ void nothing() {}
 constexpr PanelKernels kKernels = {
     kRows,
     sizeof(float),
+    kBlockBytes,
     0,
     {pack_rows<float>, pack_rows_transposed<float>, pack_lanes<float>, pack_lanes_transposed<float>},
     {pack_rows<std::uint16_t>, pack_rows_transposed<std::uint16_t>, pack_lanes<std::uint16_t>,

@@ -102,10 +102,14 @@ inline void store_sums(float* c, std::size_t stride) {
   _tile_stored(3, c + 16 * stride + 16, stride * sizeof(float));
 }
 
-// So many steps of 32 of k make a part of the lanes' panel, 32 or 48 KiB, that stays in the first cache while
-// rows pass by. With fewer, sums go to memory and back more often.
+// So many of the steps of 32 of k make a part of the lanes' panel, 24 to 48 KiB, that stays in the first
+// cache while rows pass by. With fewer, sums go to memory and back more often: all of them if that is
+// possible.
 template <int kTerms>
-constexpr std::size_t kChunkSteps = kTerms == 1 ? 16 : 8;
+inline std::size_t chunk_steps(std::size_t steps) {
+  if (kTerms == 1) return 16;
+  return steps <= 8 ? 8 : 4;
+}
 
 template <int kTerms>
 inline void one_step(const char* rows, const char* lanes, std::size_t row, std::size_t step,
@@ -121,8 +125,9 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
   const std::size_t block = steps * kTerms * kTileBytes;
   const char* a = static_cast<const char*>(rows_panel);
   const char* b = static_cast<const char*>(lanes_panel);
-  for (std::size_t chunk = 0; chunk < steps; chunk += kChunkSteps<kTerms>) {
-    const std::size_t last = steps - chunk < kChunkSteps<kTerms> ? steps : chunk + kChunkSteps<kTerms>;
+  const std::size_t at_once = chunk_steps<kTerms>(steps);
+  for (std::size_t chunk = 0; chunk < steps; chunk += at_once) {
+    const std::size_t last = steps - chunk < at_once ? steps : chunk + at_once;
     for (std::size_t r = 0; r < rows; r += kRowUnit) {
       if (add || chunk != 0)
         load_sums(c + r * stride, stride);
@@ -222,7 +227,8 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   constexpr std::size_t kMaxGroup = 3 * kRowUnit;  // two of them, 24 KiB, stay in the first cache
   alignas(64) float tiles[2][kMaxGroup * kLanes];
   const std::size_t steps = depth / kDepthUnit;
-  const std::size_t group = steps <= kChunkSteps<kTerms> ? kRowUnit : kMaxGroup;
+  const std::size_t at_once = chunk_steps<kTerms>(steps);
+  const std::size_t group = steps <= at_once ? kRowUnit : kMaxGroup;
   const std::size_t block = steps * kTerms * kTileBytes;
   const char* a = static_cast<const char*>(rows_panel);
   const char* b = static_cast<const char*>(lanes_panel);
@@ -233,8 +239,8 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   float* tile = tiles[0];
   for (std::size_t first = 0; first < rows; first += group) {
     const std::size_t here = rows - first < group ? rows - first : group;
-    for (std::size_t chunk = 0; chunk < steps; chunk += kChunkSteps<kTerms>) {
-      const std::size_t last = steps - chunk < kChunkSteps<kTerms> ? steps : chunk + kChunkSteps<kTerms>;
+    for (std::size_t chunk = 0; chunk < steps; chunk += at_once) {
+      const std::size_t last = steps - chunk < at_once ? steps : chunk + at_once;
       for (std::size_t r = 0; r < here; r += kRowUnit) {
         if (chunk != 0)
           load_sums(tile + r * kLanes, kLanes);
@@ -256,15 +262,28 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   folding.finish();
 }
 
-constexpr PanelKernels kRounded = {
-    kRowUnit,           2,     0,  pack_kernels<1, float>(), pack_kernels<1, std::uint16_t>(), product<1>,
-    product_and_add<1>, begin, end};
+// All processors with tiles have a second cache of 2 MiB. The fewer the blocks, the less often lanes come
+// from the third.
+constexpr std::size_t kTileBlockBytes = std::size_t{1400} << 10;
+
+constexpr PanelKernels kRounded = {kRowUnit,
+                                   2,
+                                   kTileBlockBytes,
+                                   0,
+                                   pack_kernels<1, float>(),
+                                   pack_kernels<1, std::uint16_t>(),
+                                   product<1>,
+                                   product_and_add<1>,
+                                   begin,
+                                   end};
 
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
 constexpr PanelKernels kPairs = {
-    kRowUnit, 4, 0x4F800000, pack_kernels<2, float>(), {}, product<2>, product_and_add<2>, begin, end};
+    kRowUnit, 4,          kTileBlockBytes,    0x4F800000, pack_kernels<2, float>(),
+    {},       product<2>, product_and_add<2>, begin,      end};
 constexpr PanelKernels kSplit = {
-    kRowUnit, 6, 0x4F800000, pack_kernels<3, float>(), {}, product<3>, product_and_add<3>, begin, end};
+    kRowUnit, 6,          kTileBlockBytes,    0x4F800000, pack_kernels<3, float>(),
+    {},       product<3>, product_and_add<3>, begin,      end};
 
 }  // namespace
 

@@ -277,6 +277,63 @@ def test_not_a_number_stays_with_its_token(dtype, bad):
     assert np.isfinite(by_x[good]).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+@pytest.mark.parametrize("options", [{}, {"entropy": True, "argmax": True}, {"softcap": 5.0, "z_loss": 0.1}])
+@pytest.mark.parametrize("place", ["x", "weight", "bias"])
+def test_not_a_number_comes_out(dtype, options, place):
+    """Anywhere in a token's logits it makes the token's loss and gradient NaN, whatever way they are made."""
+    x, weight, _, bias, *_ = inputs(70, 24, 300, dtype)
+    target = np.arange(70)
+    half = dtype == "bfloat16"
+    {"x": x[33], "weight": weight[120], "bias": bias[120:]}[place][0] = (
+        0x7FC0 if half and place != "bias" else np.nan
+    )
+    found = head.forward(x, weight, target, bias, bfloat16=half, **options)
+    bad = np.arange(70) == 33 if place == "x" else np.full(70, True)
+    for column in found[:3]:
+        assert column is None or (np.isnan(column) == bad).all()
+    slopes = {name: value for name, value in options.items() if name not in ("entropy", "argmax")}
+    by_x, by_weight, by_bias = head.backward(
+        x, weight, target, bias, found[1], found[2], np.ones(70), bfloat16=half, **slopes
+    )
+    by_x = from_bfloat16(by_x) if half else by_x
+    by_weight = from_bfloat16(by_weight) if half else by_weight
+    assert (np.isnan(by_x).all(axis=1) == bad).all()
+    assert np.isnan(by_weight).all()
+    assert np.isnan(by_bias).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+@pytest.mark.parametrize("entry", [0, 150, 299])  # full vectors, and what is left at the end
+def test_not_a_number_among_given_logits(dtype, entry):
+    logits = np.random.default_rng(2).normal(size=(3, 300)).astype("f8" if dtype == "float64" else "f4")
+    logits[1, entry] = np.nan
+    half = dtype == "bfloat16"
+    given_logits = to_bfloat16(logits) if half else logits
+    for target in [0, entry]:
+        loss, log_sum_exp, entropy, _ = head.logits_forward(
+            given_logits, [target] * 3, entropy=True, argmax=True, label_smoothing=0.1, bfloat16=half
+        )
+        for column in (loss, log_sum_exp, entropy):
+            assert np.isnan(column).tolist() == [False, True, False]
+        gradient = head.logits_backward(
+            given_logits, [target] * 3, log_sum_exp, None, np.ones(3), label_smoothing=0.1, bfloat16=half
+        )
+        gradient = from_bfloat16(gradient) if half else gradient
+        assert np.isnan(gradient).all(axis=1).tolist() == [False, True, False]
+        assert np.isfinite(gradient[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_impossible_target_with_smoothing(dtype):
+    logits = np.array([[-np.inf, 0.0, 1.0], [0.0, 1.0, 2.0]], dtype="f8" if dtype == "float64" else "f4")
+    half = dtype == "bfloat16"
+    given_logits = to_bfloat16(logits) if half else logits
+    loss, *_ = head.logits_forward(given_logits, [0, 0], label_smoothing=0.1, bfloat16=half)
+    assert loss[0] == np.inf
+    assert np.isfinite(loss[1])
+
+
 def test_every_token_ignored():
     x, weight, _, bias, *_ = inputs(40, 8, 30, "float32")
     target = np.full(40, 7)

@@ -274,6 +274,7 @@ class TestAdversarial:
         assert fused.x[1:3].isnan().all()
         assert again.x[1:3].isnan().all()
         assert fused.x[[0, 3, 4]].isfinite().all()
+        assert again.x[[0, 3, 4]].isfinite().all()
 
     def test_not_a_number_comes_out(self):
         x, weight, bias, target = head(5, 16, 40)
@@ -282,6 +283,25 @@ class TestAdversarial:
         expected = reference.losses(reference.head_logits(x, weight, bias, PLAIN), target, PLAIN)[0]
         assert 0 < expected.isfinite().sum() < 4
         assert torch.equal(token_code_lengths(x, weight, target, bias).isfinite(), expected.isfinite())
+
+    @pytest.mark.parametrize("objective", [PLAIN, Objective(label_smoothing=0.1, softcap=5.0, z_loss=0.1)])
+    def test_gradients_of_not_a_number(self, objective):
+        x, weight, bias, target = head(5, 16, 40)
+        x[1, 3] = math.nan
+        losses = linear_cross_entropy(x, weight, target, bias, objective=objective, entropy=True)
+        bad = [False, True, False, False, False]
+        assert [column.isnan().tolist() for column in losses[:3]] == [bad] * 3
+        again = linear_cross_entropy_backward(
+            x, weight, target, bias, losses, torch.ones(5), objective=objective
+        )
+        loss, fused = linear_cross_entropy_with_gradients(
+            x, weight, target, bias, torch.tensor(1.0), objective=objective
+        )
+        assert loss.isnan().tolist() == bad
+        for gradients in (again, fused):
+            assert gradients.x.isnan().all(1).tolist() == bad
+            assert gradients.weight.isnan().all()
+            assert gradients.bias.isnan().all()
 
 
 def test_rows_that_do_not_follow_each_other_in_memory():

@@ -57,6 +57,26 @@ def test_extremes():
     assert found.loss[2:].isnan().all()
 
 
+@pytest.mark.parametrize("objective", [Objective(), FULL])
+@pytest.mark.parametrize("entry", [0, 70, 199])
+def test_not_a_number(objective, entry):
+    logits = torch.randn(3, 200, generator=torch.Generator().manual_seed(3))
+    logits[1, entry] = math.nan
+    for target in [torch.zeros(3, dtype=torch.int64), torch.full((3,), entry)]:
+        found = cross_entropy(logits, target, objective=objective, entropy=True)
+        assert [column.isnan().tolist() for column in found[:3]] == [[False, True, False]] * 3
+        gradient = cross_entropy_backward(logits, target, found, torch.ones(3), objective=objective)
+        assert gradient.isnan().all(1).tolist() == [False, True, False]
+        assert gradient[[0, 2]].isfinite().all()
+
+
+def test_impossible_target_with_smoothing():
+    logits = torch.tensor([[-math.inf, 0.0, 1.0], [0.0, 1.0, 2.0]])
+    loss = cross_entropy(logits, torch.tensor([0, 0]), objective=Objective(label_smoothing=0.1)).loss
+    assert loss[0] == math.inf
+    assert loss[1].isfinite()
+
+
 def test_no_tokens_and_rows_apart():
     assert cross_entropy(torch.zeros(0, 5), torch.zeros(0, dtype=torch.int64)).loss.shape == (0,)
     wide = torch.randn(4, 90, generator=torch.Generator().manual_seed(1))
