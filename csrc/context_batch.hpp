@@ -1,7 +1,7 @@
 // Folds many documents into the recorded tree of a reference, each alone with it, in one walk: a context is
 // visited once with all documents that pass through it, so what it keeps is read from memory once for all of
-// them. Only contexts on a document's paths are folded again, and of those only the binary nodes that changed,
-// from the messages that the others keep.
+// them. Only contexts on a document's paths are folded again, and of those only the binary nodes that
+// changed, from the messages that the others keep.
 #pragma once
 
 #include <algorithm>
@@ -29,11 +29,12 @@ class ContextBatch {
 
   /// Whether the tree can be walked so: all documents pass through its topmost context.
   static bool can_walk(const Fold& fold, const ContextTreeView& tree) noexcept {
-    return fold.depth() > 0 && tree.top != nullptr && (*tree.top_records)[tree.top->index].depth == 0;
+    return fold.depth() > 0 && tree.top != nullptr && tree.top->is_record() &&
+           (*tree.top_records)[tree.top->index].depth == 0;
   }
 
-  /// joint[d] := code length of the reference and segment d of `text`, as one corpus. Segments are disjoint, in
-  /// ascending order. Throws std::bad_alloc. When cancelled what is returned is meaningless.
+  /// joint[d] := code length of the reference and segment d of `text`, as one corpus. Segments are disjoint,
+  /// in ascending order. Throws std::bad_alloc. When cancelled what is returned is meaningless.
   void joint_bits_each(const std::uint8_t* text, const Segment* segments, std::size_t segment_count,
                        const Watch& watch, double* joint) {
     sort(text, segments, segment_count);
@@ -56,7 +57,8 @@ class ContextBatch {
  private:
   using Range = typename ContextMerge<Fold>::Range;
 
-  // ---- the documents' positions in context order: the document in the high half, the position in the low ----
+  // ---- the documents' positions in context order: the document in the high half, the position in the low
+  // ----
 
   void sort(const std::uint8_t* text, const Segment* segments, std::size_t segment_count) {
     text_ = text;
@@ -328,10 +330,9 @@ class ContextBatch {
 
   // Extensions among sorted_[begin ... end) that the reference does not have.
   int added(std::size_t begin, std::size_t end) const noexcept {
-    return static_cast<int>(std::count_if(&sorted_[begin], &sorted_[begin] + (end - begin),
-                                          [](const FreshExtension* fresh) {
-                                            return fresh->messages.origin == ExtensionOrigin::added;
-                                          }));
+    return static_cast<int>(std::count_if(
+        &sorted_[begin], &sorted_[begin] + (end - begin),
+        [](const FreshExtension* fresh) { return fresh->messages.origin == ExtensionOrigin::added; }));
   }
 
   // What the document of sorted_[begin ... end) changes of the context, with room for its messages.

@@ -52,7 +52,8 @@ ByLastByte by_last_byte(const std::uint8_t* text, const Segment* segments, std::
 // take about 100 bytes of room each.
 constexpr std::uint64_t batch_bytes = std::uint64_t{1} << 19;
 
-// Where batches of documents end: of neighbours in ascending order, as large as may be, several for each thread.
+// Where batches of documents end: of neighbours in ascending order, as large as may be, several for each
+// thread.
 std::vector<std::size_t> batch_ends(const Segment* segments, std::size_t segment_count, int threads) {
   std::uint64_t total = 0;
   for (std::size_t s = 0; s < segment_count; ++s) total += segments[s].end - segments[s].begin;

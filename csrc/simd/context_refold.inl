@@ -306,8 +306,8 @@ inline void skip_unchanged(ColumnProducts& products, int k, int v) noexcept {
 }
 
 // Multiplies in the fresh extensions at `place`, and for the other products the kept one.
-inline void take_fresh(ColumnProducts& products, Column& column, int place, const std::uint64_t* branch, int v,
-                       const Message& unseen) noexcept {
+inline void take_fresh(ColumnProducts& products, Column& column, int place, const std::uint64_t* branch,
+                       int v, const Message& unseen) noexcept {
   unsigned replaced = 0;
   for (int k = 0; k < products.count; ++k) {
     while (products.next[k] < products.end[k] && (*products.next[k])->place == place) {
@@ -345,7 +345,9 @@ inline Message gather(const ColumnProducts& products, int k) noexcept {
 
 // ---- changes ----
 
-void find_messages(const ExtensionMessages& extension, KeptTrie& trie) noexcept { trie = kept_trie(extension); }
+void find_messages(const ExtensionMessages& extension, KeptTrie& trie) noexcept {
+  trie = kept_trie(extension);
+}
 
 void add_symbols(std::uint64_t* used, const ExtensionMessages& extension) noexcept {
   if (extension.slots <= 1) return set_bit(used, 256 + extension.symbol);

@@ -88,8 +88,8 @@ struct KeptContext {
   const ExtensionMessages* extensions;  ///< in order, `count` of them
   int count;
   int depth;
-  int above;                    ///< length of the context that its messages are meant for, -1 for none
-  const std::uint8_t* columns;  ///< nullptr where there are fewer than least_columned extensions
+  int above;                     ///< length of the context that its messages are meant for, -1 for none
+  const std::uint8_t* columns;   ///< nullptr where there are fewer than least_columned extensions
   const std::uint8_t* messages;  ///< of the extensions, one after the other
   ExtensionMessages sent;        ///< its own to the context above, if there is one
   KeptTrie trie;                 ///< its binary nodes, and where what was sent is: set by open_context
@@ -144,9 +144,9 @@ struct ContextTreeKernels {
   /// Given the fresh extensions, what of the context changes: everything in `change` but the messages'
   /// address. With `all` products are written of every slot.
   void (*plan_change)(const KeptContext& context, bool all, ContextChange& change) noexcept;
-  /// Writes the messages of the slots that change, in order, to change.trie.messages: of a context with each of
-  /// `count` <= most_changes documents alone; where no context is above, the products. They have the same bits
-  /// as if everything had been folded. `node` is room.
+  /// Writes the messages of the slots that change, in order, to change.trie.messages: of a context with each
+  /// of `count` <= most_changes documents alone; where no context is above, the products. They have the same
+  /// bits as if everything had been folded. `node` is room.
   void (*refold_changes)(const KeptContext& context, const ContextChange* changes, int count,
                          const TreeModelView& model, ContextNode& node) noexcept;
   /// Bits of everything below the topmost context with a document, of length 0: root_bits from its products.
