@@ -65,10 +65,10 @@ struct TaskCount {
   /// Calls body(task) for tasks that nobody has taken, until there are none.
   template <class Body>
   void work(Body&& body) {
-    for (std::size_t task = next.fetch_add(1); task < count; task = next.fetch_add(1)) {
-      body(task);
-      if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done.notify_all();
-    }
+    std::size_t mine = 0;
+    for (std::size_t task = next.fetch_add(1); task < count; task = next.fetch_add(1), ++mine) body(task);
+    // Nothing is waited for that has not been taken, so those who take nothing need not say so.
+    if (mine > 0 && done.fetch_add(mine, std::memory_order_acq_rel) + mine == count) done.notify_all();
   }
   /// Waits until all are done.
   void wait() const noexcept {
