@@ -26,7 +26,7 @@ constexpr std::size_t kGrain = 1u << 17;  // draws that pay for a thread
 // Words on the stack, and draws that a thread takes at a time: whole groups of vectors on every instruction
 // set.
 constexpr std::size_t kPiece = 1280;
-constexpr std::size_t kBlock = 16 * kPiece;
+constexpr std::size_t kBlock = 8 * kPiece;
 
 template <class Body>
 void in_blocks(std::size_t count, unsigned threads, Body&& body) {

@@ -5,9 +5,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <system_error>
 #include <thread>
-#include <vector>
+#include <type_traits>
 
 #include "skm/parallel.hpp"
 
@@ -17,21 +18,28 @@ class Team {
  public:
   /// `begin` and `end` run on every thread, the caller's too, around all its work. Where the system gives no
   /// more threads those there are share the work.
-  Team(unsigned threads, void (*begin)(), void (*end)()) : begin_(begin), end_(end) {
+  Team(unsigned threads, void (*begin)(), void (*end)())
+      : state_(threads > 1 ? std::make_shared<State>() : nullptr), begin_(begin), end_(end) {
     begin_();
-    workers_.reserve(threads);
     try {
       for (unsigned worker = 1; worker < threads; ++worker) {
-        workers_.emplace_back([this, worker] { serve(worker); });
+        std::thread([state = state_, worker, begin, end] {
+          begin();
+          state->serve(worker);
+          end();
+        }).detach();
+        ++workers_;
       }
     } catch (const std::system_error&) {
     }
   }
 
+  /// Dismisses the threads. They end by themselves: nobody waits for that.
   ~Team() {
-    task_ = nullptr;
-    start_round();
-    for (std::thread& worker : workers_) worker.join();
+    if (workers_ > 0) {
+      state_->task = nullptr;
+      state_->start_round();
+    }
     end_();
   }
 
@@ -42,55 +50,56 @@ class Team {
   /// must not throw.
   template <class Body>
   void run(std::size_t count, Body&& body) {
-    count_ = count;
-    context_ = &body;
-    task_ = [](void* context, std::size_t task, unsigned worker) {
+    if (count < 2 || workers_ == 0) {
+      for (std::size_t task = 0; task < count; ++task) body(task, 0u);
+      return;
+    }
+    State& state = *state_;
+    state.count = count;
+    state.context = &body;
+    state.task = [](void* context, std::size_t task, unsigned worker) {
       (*static_cast<std::remove_reference_t<Body>*>(context))(task, worker);
     };
-    next_.store(0, std::memory_order_relaxed);
-    if (count > 1) {
-      busy_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
-      start_round();
-    }
-    work(0);
-    if (count > 1) {
-      soon([this] { return busy_.load() == 0; });
-      for (std::uint32_t left = busy_.load(); left != 0; left = busy_.load()) busy_.wait(left);
-    }
+    state.next.store(0, std::memory_order_relaxed);
+    state.busy.store(workers_, std::memory_order_relaxed);
+    state.start_round();
+    state.work(0);
+    soon([&state] { return state.busy.load() == 0; });
+    for (std::uint32_t left = state.busy.load(); left != 0; left = state.busy.load()) state.busy.wait(left);
   }
 
  private:
-  void start_round() {
-    round_.fetch_add(1);
-    round_.notify_all();
-  }
-
-  void work(unsigned worker) {
-    for (std::size_t task = next_++; task < count_; task = next_++) task_(context_, task, worker);
-  }
-
-  void serve(unsigned worker) {
-    begin_();
-    for (std::uint32_t seen = 0;;) {
-      soon([this, seen] { return round_.load() != seen; });
-      round_.wait(seen);
-      ++seen;
-      if (task_ == nullptr) break;
-      work(worker);
-      if (--busy_ == 0) busy_.notify_all();
+  /// What the threads share: there as long as one of them is.
+  struct State {
+    void start_round() {
+      round.fetch_add(1);
+      round.notify_all();
     }
-    end_();
-  }
+    void work(unsigned worker) {
+      for (std::size_t each = next++; each < count; each = next++) task(context, each, worker);
+    }
+    void serve(unsigned worker) {
+      for (std::uint32_t seen = 0;; ++seen) {
+        soon([this, seen] { return round.load() != seen; });
+        round.wait(seen);
+        if (task == nullptr) return;
+        work(worker);
+        if (--busy == 0) busy.notify_all();
+      }
+    }
 
+    void (*task)(void*, std::size_t, unsigned) = nullptr;
+    void* context = nullptr;
+    std::size_t count = 0;
+    std::atomic<std::size_t> next{0};
+    std::atomic<std::uint32_t> round{0};
+    std::atomic<std::uint32_t> busy{0};
+  };
+
+  std::shared_ptr<State> state_;
+  std::uint32_t workers_ = 0;
   void (*begin_)();
   void (*end_)();
-  void (*task_)(void*, std::size_t, unsigned) = nullptr;
-  void* context_ = nullptr;
-  std::size_t count_ = 0;
-  std::atomic<std::size_t> next_{0};
-  std::atomic<std::uint32_t> round_{0};
-  std::atomic<std::uint32_t> busy_{0};
-  std::vector<std::thread> workers_;
 };
 
 }  // namespace skm

@@ -17,7 +17,8 @@ namespace {
 #include "simd/log2_exp2.inl"
 
 constexpr std::size_t kGrain = 1u << 15;       // draws that pay for a thread
-constexpr std::size_t kPiece = 2560;           // draws on the stack, and that a thread takes at a time
+constexpr std::size_t kPiece = 2560;           // draws on the stack
+constexpr std::size_t kBlock = 4 * kPiece;     // draws that a thread takes at a time
 constexpr std::size_t kGuideWorth = 1u << 17;  // draws that pay for a guide
 constexpr double kSmall = 0.03125;             // |1 - s| below which x^(1-s) - 1 is kept apart from the 1
 
@@ -183,16 +184,20 @@ void Zipf::fill(std::uint64_t key, std::uint64_t first, std::span<T> out, unsign
   std::unique_ptr<const Guide> guide;
   if (out.size() >= kGuideWorth) guide = std::make_unique<const Guide>(shape_);
   const std::uint16_t* table = guide != nullptr && guide->useful() ? guide->data() : nullptr;
-  parallel_blocks(out.size(), kPiece, part_count(out.size(), kGrain, threads),
+  parallel_blocks(out.size(), kBlock, part_count(out.size(), kGrain, threads),
                   [&](std::size_t begin, std::size_t end) {
                     Piece piece(shape_, key, table);
-                    const std::size_t size = end - begin;
-                    if constexpr (sizeof(T) == sizeof(std::uint64_t)) {
-                      if (size % kZipfPadding == 0)
-                        return piece.draw(first + begin, size, out.data() + begin);
+                    for (; begin < end; begin += kPiece) {
+                      const std::size_t size = std::min(kPiece, end - begin);
+                      if constexpr (sizeof(T) == sizeof(std::uint64_t)) {
+                        if (size % kZipfPadding == 0) {
+                          piece.draw(first + begin, size, out.data() + begin);
+                          continue;
+                        }
+                      }
+                      const std::uint64_t* numbers = piece.draw(first + begin, size);
+                      for (std::size_t j = 0; j < size; ++j) out[begin + j] = static_cast<T>(numbers[j]);
                     }
-                    const std::uint64_t* numbers = piece.draw(first + begin, size);
-                    for (std::size_t j = 0; j < size; ++j) out[begin + j] = static_cast<T>(numbers[j]);
                   });
 }
 

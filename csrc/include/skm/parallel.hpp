@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -57,35 +58,57 @@ void parallel_ranges(std::size_t count, std::size_t parts, Body&& body) {
   for (std::thread& worker : workers) worker.join();
 }
 
+/// Which of `count` tasks are still to be taken, and how many are done.
+struct TaskCount {
+  explicit TaskCount(std::size_t tasks) noexcept : count(tasks) {}
+
+  /// Calls body(task) for tasks that nobody has taken, until there are none.
+  template <class Body>
+  void work(Body&& body) {
+    std::size_t mine = 0;
+    for (std::size_t task = next.fetch_add(1); task < count; task = next.fetch_add(1), ++mine) body(task);
+    // Nothing is waited for that has not been taken, so those who take nothing need not say so.
+    if (mine > 0 && done.fetch_add(mine, std::memory_order_acq_rel) + mine == count) done.notify_all();
+  }
+  /// Waits until all are done.
+  void wait() const noexcept {
+    const auto left = [this] { return done.load(std::memory_order_acquire) != count; };
+    if (soon([&] { return !left(); })) return;
+    for (std::size_t seen = done.load(); seen != count; seen = done.load()) done.wait(seen);
+  }
+
+  const std::size_t count;
+  alignas(64) std::atomic<std::size_t> next = 0;
+  alignas(64) std::atomic<std::size_t> done = 0;
+};
+
 /// Calls body(begin, end) for blocks that cover [0, count), of `block` items but for the last, on up to
 /// `threads` threads, the caller's among them. Each takes the next block when it is done with one, so that
 /// neither a thread that starts late nor a processor that others use keeps everybody waiting; which thread
 /// does what is left to chance. `body` must not throw. Where the system gives no more threads those there are
-/// do the work.
+/// do the work. It returns when all blocks are done: threads that only then begin find nothing to do, and end
+/// by themselves.
 template <class Body>
 void parallel_blocks(std::size_t count, std::size_t block, std::size_t threads, Body&& body) {
-  std::atomic<std::size_t> next = 0, ended = 0;
   const std::size_t blocks = (count + block - 1) / block;
-  const auto work = [&body, &next, count, block, blocks] {
-    for (std::size_t b = next.fetch_add(1); b < blocks; b = next.fetch_add(1)) {
-      body(b * block, std::min(count, (b + 1) * block));
-    }
+  const auto take = [&body, count, block](std::size_t b) {
+    body(b * block, std::min(count, (b + 1) * block));
   };
-  std::vector<std::thread> workers;
   threads = std::min(threads, blocks);
-  if (threads > 1) workers.reserve(threads - 1);
+  if (threads < 2) {
+    for (std::size_t b = 0; b < blocks; ++b) take(b);
+    return;
+  }
+  const auto tasks = std::make_shared<TaskCount>(blocks);
   try {
+    // `take` is here as long as there are tasks; `tasks` as long as there is a thread.
     for (std::size_t t = 1; t < threads; ++t) {
-      workers.emplace_back([&work, &ended] {
-        work();
-        ended.fetch_add(1, std::memory_order_release);
-      });
+      std::thread([tasks, &take] { tasks->work(take); }).detach();
     }
   } catch (const std::system_error&) {
   }
-  work();
-  soon([&] { return ended.load(std::memory_order_acquire) == workers.size(); });
-  for (std::thread& worker : workers) worker.join();
+  tasks->work(take);
+  tasks->wait();
 }
 
 /// Calls work() on `threads` threads (one of them the caller's), and returns when all are done. Each call
