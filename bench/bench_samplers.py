@@ -37,8 +37,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import provenance
 import pytest
+from provenance import provenance
 from records import exit_code, write_record
 
 from skmfast.samplers import AliasTable, Generator, beta, dirichlet, gamma
@@ -311,7 +311,7 @@ def main() -> int:
             "ranks": RANKS,
             "categories": CATEGORIES,
         }
-        write_record(arguments.out, provenance.provenance() | sizes | summary)
+        write_record(arguments.out, provenance() | sizes | summary)
     for peer in summary["absent"]:
         print("absent:", peer, file=sys.stderr)
     return exit_code(summary["failures"])
