@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import provenance
 import pytest
+from provenance import provenance
 from records import write_record
 
 from skmfast import coding
@@ -233,7 +233,7 @@ def main() -> None:
         print(row.line())
     if options.out is not None:
         record = {
-            **provenance.provenance(["constriction"]),
+            **provenance(["constriction"]),
             "subject": "categorical",
             "rows": [asdict(row) for row in table],
         }

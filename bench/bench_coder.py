@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import provenance
 import pytest
+from provenance import provenance
 from records import exit_code, write_record
 
 from skmfast import coding
@@ -193,9 +193,7 @@ def main() -> int:
     summary = summarise(measure(arguments.symbols, arguments.repeats))
     print_table(summary)
     if arguments.out:
-        write_record(
-            arguments.out, provenance.provenance(["constriction"]) | {"symbols": arguments.symbols} | summary
-        )
+        write_record(arguments.out, provenance(["constriction"]) | {"symbols": arguments.symbols} | summary)
     return exit_code(summary["failures"])
 
 

@@ -40,8 +40,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import provenance
 import pytest
+from provenance import provenance
 from records import exit_code, write_record
 
 from skmfast.samplers import AliasTable, Generator, beta, dirichlet, gamma
@@ -313,7 +313,7 @@ def main() -> int:
             "ranks": RANKS,
             "categories": CATEGORIES,
         }
-        write_record(arguments.out, provenance.provenance() | sizes | summary)
+        write_record(arguments.out, provenance() | sizes | summary)
     for peer in summary["absent"]:
         print("absent:", peer, file=sys.stderr)
     return exit_code(summary["failures"])

@@ -1,4 +1,4 @@
-// Logit kernels, 8 entries at a time. Entries past the end of a row are read as -inf, of weight zero.
+// Logit kernels, 8 entries at a time.
 #include <immintrin.h>
 
 #include "categorical.hpp"
@@ -8,6 +8,7 @@ namespace skm {
 namespace {
 
 constexpr std::size_t kLanes = 8;
+using Words = __m256i;
 
 inline __m256 load(const float* p) { return _mm256_loadu_ps(p); }
 
@@ -16,14 +17,23 @@ inline __m256 load(const std::uint16_t* p) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 }
 
-inline float fill_of(const float*) { return -__builtin_inff(); }
-inline std::uint16_t fill_of(const std::uint16_t*) { return 0xFF80; }
-
 template <class T>
 inline __m256 load_part(const T* p, std::size_t count, T fill) {
   T part[kLanes];
   for (std::size_t k = 0; k < kLanes; ++k) part[k] = k < count ? p[k] : fill;
   return load(part);
+}
+
+inline void store(std::uint32_t* p, Words w) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), w); }
+
+struct Parted {
+  Words first, others;
+};
+
+inline Parted parted(Words w, std::size_t count) {
+  const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                                           _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return {_mm256_and_si256(below, w), _mm256_andnot_si256(below, w)};
 }
 
 // exp_weight of fixed_exp.hpp. Its 16-bit operands stand in the upper halves of the 32-bit lanes.
@@ -104,123 +114,7 @@ struct Extremes {
   __m256i magnitude = _mm256_setzero_si256();
 };
 
-// One vector of a row, whole or the last: what is missing to a whole one is -inf, of weight zero.
-template <class T>
-inline auto load_at(const T* row, std::size_t n, std::size_t j) {
-  return j + kLanes <= n ? load(row + j) : load_part(row + j, n - j, fill_of(row));
-}
-
-// Asks for what will be summarised some kilobytes later: memory answers later than a vector takes. The
-// address may lie past the end, which a prefetch may ask for.
-inline void fetch(const void* here) {
-  constexpr std::uintptr_t kDistance = 4096;
-  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(here) + kDistance),
-               _MM_HINT_T1);
-}
-
-// Summarises a row one vector at a time. A chain of maxima takes less than the weights beside it.
-template <class T>
-struct Summariser {
-  void add(std::size_t j) {
-    fetch(row + j);
-    extremes.add(load(row + j));
-  }
-
-  // The -inf that fills a last vector is no entry of the row: its first entry stands there instead.
-  void add_last(std::size_t n, std::size_t j) { extremes.add(load_part(row + j, n - j, row[0])); }
-
-  const T* row;
-  Extremes extremes = {};
-};
-
-template <class T>
-RowSummary summarise(const T* row, std::size_t n) {
-  Summariser<T> summary = {row};
-  std::size_t j = 0;
-  for (; j + kLanes <= n; j += kLanes) summary.add(j);
-  if (j < n) summary.add_last(n, j);
-  return summary.extremes.reduce();
-}
-
-// Weights of the whole vectors in [begin, end), both multiples of the lanes.
-template <class T>
-inline LaneSum range_sum(const T* row, std::size_t begin, std::size_t end, const Exponential& weight,
-                         Summariser<T>& ahead) {
-  LaneSum sum;
-  for (std::size_t j = begin; j < end; j += kLanes) {
-    ahead.add(j);
-    sum.add(weight(load(row + j)));
-  }
-  return sum;
-}
-
-template <class T>
-std::uint64_t weight_sum(const T* row, std::size_t n, float max, const T* next, RowSummary* ahead) {
-  const Exponential weight(max);
-  Summariser<T> summary = {next};
-  const std::size_t whole = n / kLanes * kLanes;
-  LaneSum sum = range_sum(row, 0, whole, weight, summary);
-  if (whole < n) {
-    summary.add_last(n, whole);
-    sum.add(weight(load_at(row, n, whole)));
-  }
-  *ahead = summary.extremes.reduce();
-  return sum.total();
-}
-
-// The vector that holds the symbol is split by lanes.
-template <class T>
-SymbolSums symbol_sums(const T* row, std::size_t n, std::size_t symbol, float max, const T* next,
-                       RowSummary* ahead) {
-  const Exponential weight(max);
-  Summariser<T> summary = {next};
-  const std::size_t whole = n / kLanes * kLanes;
-  const std::size_t home = symbol / kLanes * kLanes;
-  LaneSum before = range_sum(row, 0, home, weight, summary);
-  LaneSum beyond = range_sum(row, home + kLanes, whole, weight, summary);
-  if (home < whole) summary.add(home);
-  if (whole < n) summary.add_last(n, whole);
-  if (whole < n && home < whole) beyond.add(weight(load_at(row, n, whole)));
-  const __m256i w = weight(load_at(row, n, home));
-  const __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(symbol - home)),
-                                           _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-  before.add(_mm256_and_si256(below, w));
-  beyond.add(_mm256_andnot_si256(below, w));
-  *ahead = summary.extremes.reduce();
-  const std::uint64_t sum = before.total();
-  return {sum, sum + beyond.total()};
-}
-
-template <class T>
-std::uint64_t weights(const T* row, std::size_t n, float max, std::uint32_t* out, std::uint64_t* running,
-                      const T* next, RowSummary* ahead) {
-  const Exponential weight(max);
-  Summariser<T> summary = {next};
-  std::uint64_t sum = 0;
-  for (std::size_t j = 0; j < n;) {
-    const std::size_t end = j + kWeightBlock < n ? j + kWeightBlock : n;
-    LaneSum lanes;
-    for (; j < end; j += kLanes) {
-      if (j + kLanes <= n) {
-        summary.add(j);
-      } else {
-        summary.add_last(n, j);
-      }
-      const __m256i w = weight(load_at(row, n, j));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + j), w);
-      lanes.add(w);
-    }
-    sum += lanes.total();
-    *running++ = sum;
-  }
-  *ahead = summary.extremes.reduce();
-  return sum;
-}
-
-constexpr CategoricalKernels kKernels = {
-    {summarise<float>, weight_sum<float>, symbol_sums<float>, weights<float>},
-    {summarise<std::uint16_t>, weight_sum<std::uint16_t>, symbol_sums<std::uint16_t>, weights<std::uint16_t>},
-};
+#include "categorical.inl"
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // Byte code lengths with the table in registers and the first-level cache: 64 symbols at a time, each
 // of the six byte planes looked up by four permutations of 64 bytes.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "code_length.hpp"
 
 namespace skm {

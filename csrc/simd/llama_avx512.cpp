@@ -1,5 +1,6 @@
 // Kernels of a Llama decoder with AVX-512.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "llama.hpp"
 
 namespace skm {

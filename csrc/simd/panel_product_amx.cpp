@@ -1,6 +1,7 @@
 // Panel products with AMX tiles: 32 rows by 32 lanes of C in four tile registers, 32 of k at a time. While
 // the tile unit makes products, the vector units take exponentials of those before.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "panel_product.hpp"
 #include "softmax_lanes.hpp"
 

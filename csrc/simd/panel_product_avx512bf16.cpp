@@ -1,5 +1,6 @@
 // Panel products with AVX512_BF16: dot products of pairs, 8 rows by 32 lanes in registers.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "panel_product.hpp"
 
 namespace skm {

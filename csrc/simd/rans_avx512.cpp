@@ -1,5 +1,6 @@
 // rANS rounds with AVX-512: two vectors of sixteen coders.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "rans.hpp"
 
 namespace skm::simd {

@@ -1,7 +1,8 @@
 // A hundred and twenty-eight customers at a time: 32 Philox blocks, their points on the line. The first 32
 // bits of a point are enough unless it lies within span / 2^32 of where the choice changes; those few are
 // made one by one.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "restaurant.hpp"
 #include "skm/philox.hpp"
 

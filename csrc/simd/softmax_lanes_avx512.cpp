@@ -1,5 +1,6 @@
 // Softmax over lanes with AVX-512.
-#include "avx512_intrinsics.hpp"
+#include <immintrin.h>
+
 #include "softmax_lanes.hpp"
 
 namespace skm {
