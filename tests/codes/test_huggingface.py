@@ -358,3 +358,7 @@ def test_smollm2(corpora_dir):
     windows = code.policy.windows(len(found.tokens))
     wanted = plain_bits(code.trunk.model, windows, 1, found.tokens)
     np.testing.assert_allclose(found.bits, wanted, rtol=0, atol=2e-3)
+    short = LanguageModel(str(path), dtype="float32", context=32)
+    payload = short.encode(text[:200])
+    assert short.decode(payload, 200) == text[:200]
+    assert 0 < 8 * len(payload) - short.lengths([text[:200]]).bits < 64
