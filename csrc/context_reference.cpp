@@ -51,13 +51,15 @@ ByLastByte by_last_byte(const std::uint8_t* text, const Segment* segments, std::
 // Documents that one walk of the tree takes together have this many bytes. More share more of the walk, but
 // take about 100 bytes of room each.
 constexpr std::uint64_t batch_bytes = std::uint64_t{1} << 19;
+constexpr std::uint64_t least_batch_bytes = std::uint64_t{1} << 14;
 
 // Where batches of documents end: of neighbours in ascending order, as large as may be, several for each
 // thread.
 std::vector<std::size_t> batch_ends(const Segment* segments, std::size_t segment_count, int threads) {
   std::uint64_t total = 0;
   for (std::size_t s = 0; s < segment_count; ++s) total += segments[s].end - segments[s].begin;
-  const std::uint64_t share = std::min<std::uint64_t>(batch_bytes, total / (4 * threads) + 1);
+  const std::uint64_t share =
+      std::clamp<std::uint64_t>(total / (4 * threads), least_batch_bytes, batch_bytes);
   std::vector<std::size_t> ends;
   std::uint64_t size = 0;
   for (std::size_t s = 0; s < segment_count; ++s) {
