@@ -22,13 +22,19 @@ constexpr unsigned kBlocksLog2 = 12;  // 2^12 to 2^13 blocks if all customers sa
 constexpr unsigned kRunsPerBlockLog2 = 5;
 
 // Customers that one thread keeps in the first-level cache. Threads that take turns want them longer: what a
-// processor fetches ahead at the end of its chunk is memory that the next one is writing.
-constexpr std::uint64_t kChunk = 2048, kLongestChunk = 8192;
-constexpr std::uint64_t kChunksPerMember = 16;  // of a step, so that all end at about the same time
-constexpr std::uint64_t kTeamGrain = 1 << 15;   // customers of a call that pay for a thread
-constexpr std::uint64_t kShared = 1 << 13;      // customers of an epoch that pay for sharing it
-constexpr std::size_t kTableGrain = 1 << 12;    // tables that are laid out at once
-constexpr std::size_t kLeastTables = 1 << 9;    // tables that pay for sharing them
+// processor fetches ahead at the end of its chunk is memory that the next one is writing. Where tables are
+// few, hardly anyone waits for another chunk, and they are longer still. The last chunks of a step are short,
+// so that all threads end at about the same time.
+constexpr std::uint64_t kChunk = 2048;
+struct ChunkLaw {
+  std::uint64_t longest, per_member;  // so many chunks of what is left of the step, when one is taken
+};
+constexpr ChunkLaw kManyTables = {1 << 13, 16}, kFewTables = {1 << 16, 2};
+constexpr std::uint64_t kCustomersPerTable = 128;  // or more where tables are few
+constexpr std::uint64_t kTeamGrain = 1 << 15;      // customers of a call that pay for a thread
+constexpr std::uint64_t kShared = 1 << 13;         // customers of an epoch that pay for sharing it
+constexpr std::size_t kTableGrain = 1 << 12;       // tables that are laid out at once
+constexpr std::size_t kLeastTables = 1 << 9;       // tables that pay for sharing them
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -51,9 +57,12 @@ std::uint64_t units_of_64_bits(double fraction) noexcept {
 struct Restaurant::Hand {
   std::uint32_t* pending_of(std::size_t slot) const noexcept { return pending.get() + slot * kPending; }
 
-  static constexpr std::size_t kPending = kLongestChunk + 16;
+  static constexpr std::size_t kPending = kFewTables.longest + 16;
   HeldChunk chunks[kHeld];
   std::size_t first = 0, num = 0;
+  // Labels of a chunk that was settled, which are counted while the next one's customers choose.
+  const std::uint32_t* uncounted = nullptr;
+  std::size_t num_uncounted = 0;
   BigBuffer<std::uint32_t> pending = BigBuffer<std::uint32_t>(kHeld * kPending);
 };
 
@@ -202,23 +211,33 @@ void Restaurant::lay_out(const TeamMember& member) noexcept {
 
 /// Choices of customers begin to end - 1; offsets of those still pending. Returns their number.
 std::size_t Restaurant::choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                               std::uint32_t* pending) const noexcept {
+                               std::uint32_t* pending, UncountedLabels& uncounted) const noexcept {
   const SeatingLine& line = line_->seating;
   const RestaurantKernels& plain = restaurant_kernels_baseline();
   const RestaurantKernels& fast = kernels();
   const bool small = end + line.whole < std::uint64_t{1} << 31;
   const std::uint64_t first = std::min(end, (begin + 3) / 4 * 4);
   const std::uint64_t last = small ? end - (end - first) % fast.group : first;
-  std::size_t count = plain.choose(line, begin, first, choices, pending);
-  if (first < last) count += fast.choose(line, first, last, choices + (first - begin), pending + count);
-  return count + plain.choose(line, last, end, choices + (last - begin), pending + count);
+  std::size_t count = plain.choose(line, begin, first, choices, pending, uncounted);
+  if (first < last)
+    count += fast.choose(line, first, last, choices + (first - begin), pending + count, uncounted);
+  return count + plain.choose(line, last, end, choices + (last - begin), pending + count, uncounted);
 }
 
-/// Asks for the memory where the first labels of the chunk will stand, which this thread is likely to take.
-void Restaurant::fetch_seats(std::uint64_t chunk) const noexcept {
+/// The end of the chunk that begins here: a multiple of kChunk, where a kernel's group ends, or the step's.
+std::uint64_t Restaurant::chunk_end(std::uint64_t begin, std::size_t members) const noexcept {
+  const ChunkLaw law = frozen_ * kCustomersPerTable < start_ ? kFewTables : kManyTables;
+  const std::uint64_t even = (step_end_ - begin) / (members * law.per_member);
+  const std::uint64_t length = members > 1 ? std::clamp(even, kChunk, law.longest) : kChunk;
+  return std::min((begin + length) / kChunk * kChunk, step_end_);
+}
+
+/// Asks for the memory where the first labels of the next chunk will stand, which this thread is likely to
+/// take.
+void Restaurant::fetch_seats(std::uint64_t begin) const noexcept {
   constexpr std::uint64_t kLabels = 256, kLine = 16;
-  if (chunk * chunk_ + kLabels > step_end_) return;
-  const std::uint32_t* const seats = seats_ + (chunk * chunk_ - start_);
+  if (begin + kLabels > step_end_) return;
+  const std::uint32_t* const seats = seats_ + (begin - start_);
   for (std::uint64_t i = 0; i < kLabels; i += kLine) __builtin_prefetch(seats + i, 1);
 }
 
@@ -228,8 +247,13 @@ void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64
   const std::size_t slot = (hand.first + hand.num++) % kHeld;
   std::uint32_t* const pending = hand.pending_of(slot);
   std::uint32_t* const chunk = seats_ + (begin - start_);
-  const std::size_t open = choose(begin, end, chunk, pending);
-  tallies_[part].fetch(chunk, end - begin);
+  Tally& tally = tallies_[part];
+  UncountedLabels uncounted = tally.to_count(hand.uncounted, hand.num_uncounted);
+  const std::size_t open = choose(begin, end, chunk, pending, uncounted);
+  tally.counted(uncounted);
+  hand.uncounted = uncounted.labels;
+  hand.num_uncounted = uncounted.num;
+  tally.fetch(chunk, end - begin);
   const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
   const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
   hand.chunks[slot] = {begin, end, kernels().join(epoch, settled, pending, open)};
@@ -244,6 +268,7 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
   const std::size_t count = held.end - held.begin;
   Tally& tally = tallies_[part];
   std::uint32_t* const chunk = seats_ + (held.begin - start_);
+  count_labels(part);
   spin_until([&] { return seated_.load(std::memory_order_acquire) == held.begin || failure_ != 0; });
   if (failure_ != 0) return false;
   attempt([&] {
@@ -255,11 +280,19 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
   seated_.store(held.end, std::memory_order_release);
 
   fetch_seats(next_chunk_.load(std::memory_order_relaxed));
-  tally.add(chunk, count);
+  hand.uncounted = chunk;
+  hand.num_uncounted = count;
   if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (held.begin - first_));
   hand.first = (slot + 1) % kHeld;
   --hand.num;
   return true;
+}
+
+/// Counts the labels of the member's last settled chunk, as far as they are not counted yet.
+void Restaurant::count_labels(std::size_t part) noexcept {
+  Hand& hand = hands_[part];
+  tallies_[part].add(kernels(), hand.uncounted, hand.num_uncounted);
+  hand.num_uncounted = 0;
 }
 
 /// True if it is the turn of the member's first chunk, or soon.
@@ -273,20 +306,26 @@ bool Restaurant::turn_comes(const Hand& hand) const noexcept {
   return false;
 }
 
-/// Chunks of a step in turn with the other members. Who comes before its turn takes another chunk instead of
+/// Chunks of a step in turn with the other members.
+void Restaurant::seat_chunks(const TeamMember& member) noexcept {
+  take_turns(member.part, member.parts);
+  count_labels(member.part);
+}
+
+/// Who comes before its turn takes another chunk instead of
 /// waiting, and another, so that a processor that others use does not hold up the rest.
-void Restaurant::seat_chunks(std::size_t part) noexcept {
+void Restaurant::take_turns(std::size_t part, std::size_t members) noexcept {
   Hand& hand = hands_[part];
   hand.num = 0;
-  for (;;) {  // chunks end where a kernel's group ends
-    const std::uint64_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-    const std::uint64_t begin = std::max(chunk * chunk_, step_begin_);
-    const std::uint64_t end = std::min((chunk + 1) * chunk_, step_end_);
-    if (begin >= end) break;
+  std::uint64_t begin = next_chunk_.load(std::memory_order_relaxed);
+  while (begin < step_end_) {
+    const std::uint64_t end = chunk_end(begin, members);
+    if (!next_chunk_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
     choose_chunk(part, begin, end);
     while (hand.num == kHeld || (hand.num > 0 && turn_comes(hand))) {
       if (!settle_chunk(part)) return;
     }
+    begin = next_chunk_.load(std::memory_order_relaxed);
   }
   while (hand.num > 0 && settle_chunk(part)) {
   }
@@ -337,11 +376,8 @@ void Restaurant::plan(std::uint64_t longest, std::size_t members) {
   new_epoch_ = seated_ == end_;
   if ((new_epoch_ ? epoch_length() : end_ - seated_) > longest) return;
   if (new_epoch_) begin_epoch(members);
-  step_begin_ = seated_;
   step_end_ = std::min(end_, last);
-  const std::uint64_t even = (step_end_ - step_begin_) / (members * kChunksPerMember);
-  chunk_ = members > 1 ? std::clamp(std::bit_floor(even), kChunk, kLongestChunk) : kChunk;
-  next_chunk_ = step_begin_ / chunk_;
+  next_chunk_ = seated_.load();
   goes_on_ = true;
 }
 
@@ -352,7 +388,7 @@ void Restaurant::seat_all(const TeamMember& member, std::uint64_t longest) noexc
     if (!goes_on_) break;
     if (new_epoch_) lay_out(member);
     if (!goes_on_) continue;
-    seat_chunks(member.part);
+    seat_chunks(member);
   }
   if (seats_ == recent_.get() || (failure_ == 0 && seated_ != first_ + labels_.size())) return;
   const std::size_t kept = seated_ - start_, first = member.begin(kept);

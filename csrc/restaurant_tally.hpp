@@ -32,20 +32,19 @@ class Tally {
     }
   }
 
+  /// What a kernel needs to count one more customer at each of these tables. Valid until the next reserve().
+  UncountedLabels to_count(const std::uint32_t* labels, std::size_t num) const noexcept {
+    return {labels, num, counters_.get(), wraps_.get() + num_wraps_};
+  }
+  /// Notes that a kernel has counted labels, as far as it did.
+  void counted(const UncountedLabels& rest) noexcept {
+    num_wraps_ = static_cast<std::size_t>(rest.wraps - wraps_.get());
+  }
   /// Counts one more customer at each of these tables.
-  void add(const std::uint32_t* labels, std::size_t count) noexcept {
-    std::uint8_t* const counters = counters_.get();
-    std::uint32_t* wrap = wraps_.get() + num_wraps_;
-    const auto add_one = [&](std::uint32_t label, std::uint32_t copy) {
-      if (++counters[label + (label < kHot ? copy * kHot : kShift)] == 0) [[unlikely]]
-        *wrap++ = label;
-    };
-    std::size_t i = 0;
-    for (; i + kCopies <= count; i += kCopies) {
-      for (std::uint32_t copy = 0; copy < kCopies; ++copy) add_one(labels[i + copy], copy);
-    }
-    for (; i < count; ++i) add_one(labels[i], 0);
-    num_wraps_ = static_cast<std::size_t>(wrap - wraps_.get());
+  void add(const RestaurantKernels& kernels, const std::uint32_t* labels, std::size_t num) noexcept {
+    UncountedLabels rest = to_count(labels, num);
+    kernels.count(rest);
+    counted(rest);
   }
 
   /// Asks for the memory of counters that are too many for the second-level cache.
@@ -86,11 +85,7 @@ class Tally {
   void forget_wraps() noexcept { num_wraps_ = 0; }
 
  private:
-  // The first tables are the largest as a rule: several counters each, so that an increment need not wait for
-  // the last one's store.
-  static constexpr std::uint32_t kHot = 1024;
-  static constexpr std::uint32_t kCopies = 4;
-  static constexpr std::uint32_t kShift = (kCopies - 1) * kHot;
+  static constexpr std::uint32_t kHot = kHotTables, kCopies = kHotCopies, kShift = kColdShift;
 
   static constexpr std::uint32_t kCold = 1 << 16;
   static constexpr std::size_t kCached = 1 << 20;

@@ -66,13 +66,28 @@ struct LineCursors {
   const std::uint32_t* shortest_end;
 };
 
+/// Labels whose customers are still to be counted by table, in counters of one byte. The first tables are the
+/// largest as a rule and have several counters each, so that an increment need not wait for the last one's
+/// store: any of counters[k + copy kHotTables] for k < kHotTables, else counters[k + kColdShift].
+struct UncountedLabels {
+  const std::uint32_t* labels;
+  std::size_t num;
+  std::uint8_t* counters;
+  std::uint32_t* wraps;  ///< where the next table goes of which a counter came back to zero
+};
+inline constexpr std::uint32_t kHotTables = 1024, kHotCopies = 4;
+inline constexpr std::uint32_t kColdShift = (kHotCopies - 1) * kHotTables;
+
 struct RestaurantKernels {
   /// Choices of customers begin to end - 1, none before the start; offsets (from the start) of those that are
   /// pending go to `pending`, room for end - begin + 16. Returns their number. For kernels with group > 1:
-  /// begin is a multiple of 4, end - begin of group, and end + whole < 2^31.
+  /// begin is a multiple of 4, end - begin of group, and end + whole < 2^31. Counts labels meanwhile, where
+  /// units of the processor are idle that can do it: as many of the first ones as it happens to.
   std::size_t (*choose)(const SeatingLine& line, std::uint64_t begin, std::uint64_t end,
-                        std::uint32_t* choices, std::uint32_t* pending);
+                        std::uint32_t* choices, std::uint32_t* pending, UncountedLabels& uncounted);
   std::size_t group;
+  /// Counts all labels that are left.
+  void (*count)(UncountedLabels& uncounted);
 
   /// Gives those of the `count` pending customers their labels who refer to one of the first `settled`
   /// customers of the epoch, all of which have labels, and join. Leaves the others' offsets in `pending`, in

@@ -117,7 +117,7 @@ inline std::uint32_t signs(const __m256i* lanes) {
 }
 
 std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                   std::uint32_t* pending) {
+                   std::uint32_t* pending, UncountedLabels&) {
   const Line line(seating, end);
   __m256i index =
       _mm256_add_epi64(_mm256_set1_epi64x(static_cast<long long>(begin / 4)), _mm256_setr_epi64x(0, 1, 2, 3));
@@ -156,7 +156,8 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 16, join_plainly, add_tallies, measure, fill_plainly};
+constexpr RestaurantKernels kKernels = {choose,      16,      count_plainly, join_plainly,
+                                        add_tallies, measure, fill_plainly};
 
 }  // namespace
 

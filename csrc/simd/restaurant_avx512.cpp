@@ -45,9 +45,9 @@ struct Words {
 /// Blocks (index, 0) and the seven after, for each index, all below 2^32; several chains of products at once,
 /// since each waits for itself most of the time. Only the low 32 bits of each 64-bit lane of c0 to c3 mean
 /// anything. Two of the four products of the first two rounds do not depend on the index: of c2 = 0, and of
-/// c0 = low[0].
-template <int kChains>
-inline void blocks(const __m512i* index, const RoundKeys& keys, Words* words) {
+/// c0 = low[0]. Eight times in between, `meanwhile` does something with other units than those for vectors.
+template <int kChains, class Meanwhile>
+inline void blocks(const __m512i* index, const RoundKeys& keys, Words* words, Meanwhile&& meanwhile) {
   const __m512i m0 = _mm512_set1_epi64(kPhiloxMultiplier0);
   const __m512i m1 = _mm512_set1_epi64(kPhiloxMultiplier1);
   const std::uint64_t same = keys.low[0] * kPhiloxMultiplier0;
@@ -72,9 +72,54 @@ inline void blocks(const __m512i* index, const RoundKeys& keys, Words* words) {
       c1[j] = product1;
       c3[j] = product0;
     }
+    meanwhile();
   }
 #pragma GCC unroll 4
   for (int j = 0; j < kChains; ++j) words[j] = {{c0[j], c1[j], c2[j], c3[j]}};
+}
+
+/// Counts labels, sixteen at a time, for as long as there are so many.
+class LabelCounter {
+ public:
+  explicit LabelCounter(UncountedLabels& uncounted) : uncounted_(uncounted), rest_(uncounted) {}
+  ~LabelCounter() { uncounted_ = rest_; }
+  LabelCounter(const LabelCounter&) = delete;
+  LabelCounter& operator=(const LabelCounter&) = delete;
+
+  [[gnu::always_inline]] bool next() {
+    if (rest_.num < kLabels) return false;
+    const std::uint32_t* const labels = rest_.labels;
+    std::uint8_t* const counters = rest_.counters;  // may be anything's bytes to the compiler: not read again
+    const __m512i label = _mm512_loadu_si512(labels);
+    const __mmask16 cold = _mm512_cmpge_epu32_mask(label, hot_end_);
+    alignas(64) std::uint32_t at[kLabels];
+    _mm512_store_si512(at, _mm512_add_epi32(label, _mm512_mask_mov_epi32(copies_, cold, cold_shift_)));
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < kLabels; ++i) {
+      if (++counters[at[i]] == 0) [[unlikely]]
+        *rest_.wraps++ = labels[i];
+    }
+    rest_.labels = labels + kLabels;
+    rest_.num -= kLabels;
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kLabels = 16;
+  static_assert(kHotCopies == 4 && kHotTables == 1024);
+  UncountedLabels& uncounted_;
+  UncountedLabels rest_;
+  const __m512i hot_end_ = _mm512_set1_epi32(kHotTables), cold_shift_ = _mm512_set1_epi32(kColdShift);
+  const __m512i copies_ = _mm512_set4_epi32(3 * kHotTables, 2 * kHotTables, kHotTables, 0);
+};
+
+void count(UncountedLabels& uncounted) {
+  {
+    LabelCounter counter(uncounted);
+    while (counter.next()) {
+    }
+  }
+  count_plainly(uncounted);
 }
 
 struct Line {
@@ -145,11 +190,17 @@ struct Order {
   const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
 };
 
-/// The choices in `unsure` lanes, made again one by one.
-__attribute__((noinline)) void choose_singly(const SeatingLine& seating, std::uint64_t t, Choices low,
-                                             Choices high, std::uint32_t* choices) {
+inline void store_in_order(const Choices* made, std::uint32_t* choices) {
   const Order order;
-  const __m512i lows = _mm512_movm_epi32(low.unsure), highs = _mm512_movm_epi32(high.unsure);
+  _mm512_storeu_si512(choices, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
+  _mm512_storeu_si512(choices + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
+}
+
+/// The choices in `unsure` lanes, made again one by one.
+__attribute__((noinline)) void choose_singly(const SeatingLine& seating, std::uint64_t t, const Choices* made,
+                                             std::uint32_t* choices) {
+  const Order order;
+  const __m512i lows = _mm512_movm_epi32(made[0].unsure), highs = _mm512_movm_epi32(made[1].unsure);
   const __mmask16 first = _mm512_movepi32_mask(_mm512_permutex2var_epi64(lows, order.first, highs));
   const __mmask16 second = _mm512_movepi32_mask(_mm512_permutex2var_epi64(lows, order.second, highs));
   for (std::uint32_t lanes = first | std::uint32_t{second} << 16; lanes != 0; lanes &= lanes - 1) {
@@ -158,19 +209,22 @@ __attribute__((noinline)) void choose_singly(const SeatingLine& seating, std::ui
   }
 }
 
-constexpr std::uint64_t kChunk = 2048;  // customers between a place's choice and the look at it
-constexpr std::uint64_t kBatch = 256;   // and between the choice and a request for the place's memory
-constexpr int kChains = 4;              // of Philox products at once
+constexpr std::uint64_t kChunk = 2048;     // customers between a place's choice and the look at it
+constexpr std::uint64_t kBatch = 256;      // and between the choice and a request for the place's memory
+constexpr int kChains = 4;                 // of Philox products at once
+constexpr std::uint64_t kFewTables = 128;  // customers of each, or more, where tables are few
 
-/// Finds places of customers from `begin` on, or their pending choices, and asks for the memory of labels
-/// that are not in the cache.
+/// Finds places of customers from `begin` on, or their pending choices. Unless tables are few (kFew), so that
+/// their labels are in the cache and hardly anyone is pending, it asks for the memory of labels and seats.
+template <bool kFew>
 class PlaceFinder {
  public:
   PlaceFinder(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
-              std::uint32_t* choices)
+              std::uint32_t* choices, LabelCounter& counter)
       : seating_(seating),
         line_(line),
         keys_(keys),
+        counter_(counter),
         index_(_mm512_add_epi64(wide(begin / 4), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7))),
         span_(_mm512_add_epi64(wide(begin + seating.whole), _mm512_setr_epi64(0, 4, 8, 12, 16, 20, 24, 28))),
         last_(Line::set(begin - 1)),
@@ -186,7 +240,7 @@ class PlaceFinder {
     for (int j = 0; j < kChains; ++j)
       index[j] = _mm512_add_epi64(index_, wide(8u * static_cast<unsigned>(j)));
     index_ = _mm512_add_epi64(index_, wide(8 * kChains));
-    blocks<kChains>(index, keys_, words);
+    blocks<kChains>(index, keys_, words, [this] { counter_.next(); });
 #pragma GCC unroll 4
     for (int j = 0; j < kChains; ++j) place(words[j]);
   }
@@ -201,7 +255,6 @@ class PlaceFinder {
   [[gnu::always_inline]] void place(const Words& words) {
     constexpr auto kLowToHigh = static_cast<_MM_PERM_ENUM>(0xA0);
     constexpr auto kHighToLow = static_cast<_MM_PERM_ENUM>(0xF5);
-    const Order order;
     __m512i point[4];
 #pragma GCC unroll 4
     for (int w = 0; w < 4; ++w)
@@ -212,6 +265,7 @@ class PlaceFinder {
       const __m512i even = point[2 * g], odd = point[2 * g + 1];
       made[g] = choices_at(line_, _mm512_mask_shuffle_epi32(odd, 0x5555, even, kHighToLow),
                            _mm512_mask_shuffle_epi32(even, 0xAAAA, odd, kLowToHigh), last_);
+      if constexpr (kFew) continue;
       const __m512i found = made[g].found;
       const __mmask16 far = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(found, line_.near), line_.far);
       _mm512_storeu_si512(cold_ + num_cold_, _mm512_maskz_compress_epi32(far, found));
@@ -219,10 +273,9 @@ class PlaceFinder {
       _mm512_storeu_si512(recent_ + num_recent_, _mm512_maskz_compress_epi32(made[g].recent, made[g].since));
       num_recent_ += static_cast<std::size_t>(__builtin_popcount(made[g].recent));
     }
-    _mm512_storeu_si512(choices_, _mm512_permutex2var_epi64(made[0].found, order.first, made[1].found));
-    _mm512_storeu_si512(choices_ + 16, _mm512_permutex2var_epi64(made[0].found, order.second, made[1].found));
+    store_in_order(made, choices_);
     if (__builtin_expect((made[0].unsure | made[1].unsure) != 0, 0))
-      choose_singly(seating_, t_, made[0], made[1], choices_);
+      choose_singly(seating_, t_, made, choices_);
     span_ = _mm512_add_epi64(span_, wide(32));
     last_ = _mm512_add_epi32(last_, Line::set(32));
     t_ += 32;
@@ -230,8 +283,9 @@ class PlaceFinder {
   }
 
   const SeatingLine& seating_;
-  const Line line_;
+  const Line& line_;
   const RoundKeys& keys_;
+  LabelCounter& counter_;
   __m512i index_, span_, last_;
   std::uint64_t t_;
   std::uint32_t* choices_;
@@ -240,17 +294,18 @@ class PlaceFinder {
 };
 
 /// Places of customers begin to end - 1, or their pending choices.
+template <bool kFew>
 void find_places(const SeatingLine& seating, const Line& line, const RoundKeys& keys, std::uint64_t begin,
-                 std::uint64_t end, std::uint32_t* choices) {
-  PlaceFinder finder(seating, line, keys, begin, choices);
+                 std::uint64_t end, std::uint32_t* choices, LabelCounter& counter) {
+  PlaceFinder<kFew> finder(seating, line, keys, begin, choices, counter);
   std::uint64_t t = begin;
   for (; t + kBatch <= end; t += kBatch) {
     const std::uint64_t ahead = t + 2 * kBatch <= end ? kBatch : 0;
     for (std::uint64_t i = 0; i < ahead; i += 16) __builtin_prefetch(choices + (t - begin) + ahead + i, 1);
-    for (std::uint64_t i = 0; i < kBatch; i += 32 * kChains) finder.next<kChains>();
+    for (std::uint64_t i = 0; i < kBatch; i += 32 * kChains) finder.template next<kChains>();
     finder.fetch();
   }
-  for (; t < end; t += 32) finder.next<1>();
+  for (; t < end; t += 32) finder.template next<1>();
   finder.fetch();
 }
 
@@ -274,16 +329,28 @@ std::size_t look_up(const Line& line, std::uint32_t offset, std::uint32_t* choic
   return open;
 }
 
+/// Asks for the memory of whom the pending refer to.
+void fetch_seats(const SeatingLine& seating, const std::uint32_t* pending, std::size_t count,
+                 const std::uint32_t* choices) {
+  for (std::size_t i = 0; i < count; ++i)
+    __builtin_prefetch(seating.seats + (choices[pending[i]] & kOffsetMask));
+}
+
 std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                   std::uint32_t* pending) {
+                   std::uint32_t* pending, UncountedLabels& uncounted) {
   const Line line(seating, end);
   const RoundKeys keys(seating.key);
+  LabelCounter counter(uncounted);
+  const bool few = (seating.start - seating.founders) * kFewTables < seating.start;
   std::size_t count = 0;
   for (std::uint64_t t = begin; t < end; t += kChunk) {
     const std::uint64_t stop = end - t < kChunk ? end : t + kChunk;
-    std::uint32_t* chunk = choices + (t - begin);
-    find_places(seating, line, keys, t, stop, chunk);
-    count += look_up(line, static_cast<std::uint32_t>(t - seating.start), chunk, stop - t, pending + count);
+    std::uint32_t* const chunk = choices + (t - begin);
+    (few ? find_places<true> : find_places<false>)(seating, line, keys, t, stop, chunk, counter);
+    const auto offset = static_cast<std::uint32_t>(t - seating.start);
+    const std::size_t open = look_up(line, offset, chunk, stop - t, pending + count);
+    if (few) fetch_seats(seating, pending + count, open, chunk - offset);
+    count += open;
   }
   return count;
 }
@@ -352,7 +419,7 @@ LineCursors fill(const std::uint32_t* counts, std::size_t num, std::uint32_t fir
   return to;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 32, join, add_tallies, measure, fill};
+constexpr RestaurantKernels kKernels = {choose, 32, count, join, add_tallies, measure, fill};
 
 }  // namespace
 

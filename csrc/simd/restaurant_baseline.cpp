@@ -69,7 +69,7 @@ inline std::uint32_t choice_of(const SeatingLine& line, std::uint64_t t, Words& 
 }
 
 std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                   std::uint32_t* pending) {
+                   std::uint32_t* pending, UncountedLabels&) {
   std::size_t count = 0;
   Words words;
   for (std::uint64_t t = begin; t < end; ++t) {
@@ -81,7 +81,8 @@ std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t e
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 1, join_plainly, add_tallies, measure, fill_plainly};
+constexpr RestaurantKernels kKernels = {choose,      1,       count_plainly, join_plainly,
+                                        add_tallies, measure, fill_plainly};
 
 }  // namespace
 

@@ -1,6 +1,22 @@
-// Counts of tables into the line, and customers who join others of their epoch, in plain loops: compiled once
-// per instruction set. The including file provides repeat(to, count, label): stores the label so often, and
-// nothing else, and returns to + count.
+// Labels into counts, counts of tables into the line, and customers who join others of their epoch, in plain
+// loops: compiled once per instruction set. The including file provides repeat(to, count, label): stores the
+// label so often, and nothing else, and returns to + count.
+
+inline void count_plainly(UncountedLabels& uncounted) {
+  const std::uint32_t* const labels = uncounted.labels;
+  std::uint8_t* const counters = uncounted.counters;
+  std::uint32_t* wrap = uncounted.wraps;
+  const auto count_one = [&](std::uint32_t label, std::uint32_t copy) {
+    if (++counters[label + (label < kHotTables ? copy * kHotTables : kColdShift)] == 0) [[unlikely]]
+      *wrap++ = label;
+  };
+  std::size_t i = 0;
+  for (; i + kHotCopies <= uncounted.num; i += kHotCopies) {
+    for (std::uint32_t copy = 0; copy < kHotCopies; ++copy) count_one(labels[i + copy], copy);
+  }
+  for (; i < uncounted.num; ++i) count_one(labels[i], 0);
+  uncounted = {labels + i, 0, counters, wrap};
+}
 
 inline void add_tallies(std::uint32_t* __restrict counts, std::uint8_t* __restrict tallies, std::size_t num) {
   for (std::size_t k = 0; k < num; ++k) {

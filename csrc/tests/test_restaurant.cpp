@@ -27,7 +27,7 @@ std::vector<const RestaurantKernels*> kernels_here() {
   return all;
 }
 
-void kernels_agree(std::uint64_t others, double concentration, double discount) {
+void kernels_agree(std::uint64_t others, double concentration, double discount, bool few) {
   std::vector<std::uint32_t> places(300);
   for (std::uint32_t i = 0; i < places.size(); ++i) places[i] = i * 7919 % 1000;
   SeatingLine line{};
@@ -40,7 +40,7 @@ void kernels_agree(std::uint64_t others, double concentration, double discount) 
   line.block_end = line.num_blocks << line.block_shift;
   line.run_end = line.block_end + (line.num_runs << line.run_shift);
   line.founders = line.run_end + (others > 5000 ? 120 : 0);
-  line.start = line.founders + 1 + others / 3;
+  line.start = line.founders + 1 + (few ? 2 : others / 3);
   const auto units = [](double x) {
     return x < 1.0 ? static_cast<std::uint64_t>(x * 0x1p64) : ~std::uint64_t{0};
   };
@@ -51,11 +51,23 @@ void kernels_agree(std::uint64_t others, double concentration, double discount) 
   const std::uint64_t begin = (line.start + 3) / 4 * 4, count = 4096;
   std::vector<std::uint32_t> right(count), found(count), right_pending(count + 16), pending(count + 16);
   line.seats = found.data();
-  const std::size_t open =
-      restaurant_kernels_baseline().choose(line, begin, begin + count, right.data(), right_pending.data());
+  UncountedLabels none{};
+  std::vector<std::uint32_t> uncounted(3000);  // fewer than choose, and no multiple of sixteen
+  for (std::uint32_t i = 0; i < uncounted.size(); ++i) uncounted[i] = i % 3 == 0 ? 1 : i * 7919 % 5000;
+  const std::size_t open = restaurant_kernels_baseline().choose(line, begin, begin + count, right.data(),
+                                                                right_pending.data(), none);
   for (const RestaurantKernels* kernel : kernels_here()) {
-    const std::size_t now = kernel->choose(line, begin, begin + count, found.data(), pending.data());
+    Tally tally;
+    tally.reserve(5000, uncounted.size());
+    UncountedLabels rest = tally.to_count(uncounted.data(), uncounted.size());
+    const std::size_t now = kernel->choose(line, begin, begin + count, found.data(), pending.data(), rest);
     CHECK(now == open && found == right);
+    tally.counted(rest);
+    tally.add(*kernel, rest.labels, rest.num);
+    std::vector<std::uint64_t> sums(5000);
+    for (const std::uint32_t k : uncounted) ++sums[k];
+    for (const std::uint32_t k : tally.wraps()) sums[k] -= Tally::kWrap;
+    for (std::uint64_t k = 0; k < sums.size(); ++k) CHECK(tally.below_wrap(k) == sums[k]);
     for (std::size_t i = 0; i < open; ++i) CHECK(pending[i] == right_pending[i]);
   }
 }
@@ -142,7 +154,7 @@ void lines_agree(unsigned block_shift, unsigned run_shift, std::uint64_t largest
     std::vector<Tally> tallies(2);
     for (Tally& tally : tallies) {
       tally.reserve(kTables, labels.size());
-      tally.add(labels.data(), labels.size());
+      tally.add(*kernel, labels.data(), labels.size());
       for (const std::uint32_t k : labels) ++right[k];
     }
     for (std::size_t k = 0; k < kTables; ++k) {
@@ -242,7 +254,9 @@ int main() {
   for (const double discount : {0.0, 0.5, 0.9}) {
     for (const double concentration : {1.0, -0.3, 1000.0, 1e8}) {
       if (concentration <= -discount) continue;
-      for (const std::uint64_t others : {0u, 1u, 9u, 100000u}) kernels_agree(others, concentration, discount);
+      for (const std::uint64_t others : {0u, 1u, 9u, 100000u}) {
+        for (const bool few : {false, true}) kernels_agree(others, concentration, discount, few);
+      }
     }
   }
   joins_agree();

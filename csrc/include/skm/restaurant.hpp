@@ -23,6 +23,7 @@
 namespace skm {
 
 class Tally;
+struct UncountedLabels;
 
 /// Beyond this many customers the 64 bits of a point no longer tell customers apart well enough.
 inline constexpr std::uint64_t kMaxCustomers = std::uint64_t{1} << 40;
@@ -71,13 +72,16 @@ class Restaurant {
   double growth(double exponent) const noexcept;
 
   // Customers. Those of an epoch are named by their offset from its start.
-  std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                     std::uint32_t* pending) const noexcept;
-  void fetch_seats(std::uint64_t chunk) const noexcept;
+  std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices, std::uint32_t* pending,
+                     UncountedLabels& uncounted) const noexcept;
+  std::uint64_t chunk_end(std::uint64_t begin, std::size_t members) const noexcept;
+  void fetch_seats(std::uint64_t begin) const noexcept;
   void choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
   bool settle_chunk(std::size_t part) noexcept;
   bool turn_comes(const Hand& hand) const noexcept;
-  void seat_chunks(std::size_t part) noexcept;
+  void seat_chunks(const TeamMember& member) noexcept;
+  void take_turns(std::size_t part, std::size_t members) noexcept;
+  void count_labels(std::size_t part) noexcept;
   void settle(std::span<const std::uint32_t> pending) noexcept;
 
   // A call.
@@ -104,11 +108,12 @@ class Restaurant {
   std::uint64_t first_ = 0;
   // Tables are added up and laid out in parts that whoever has time takes in turn.
   std::size_t parts_ = 0, table_grain_ = 0;
-  // The present step, within an epoch: which customers, in chunks that whoever has time takes in turn.
-  std::uint64_t step_begin_ = 0, step_end_ = 0, chunk_ = 0;
+  // The present step, within an epoch: its customers are taken, in chunks, by whoever has time.
+  std::uint64_t step_end_ = 0;
   bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
-  alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0, next_sum_ = 0, next_fill_ = 0;
+  alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0;  // where it begins
+  alignas(64) std::atomic<std::uint64_t> next_sum_ = 0, next_fill_ = 0;
   // All before have their labels. Who seats the chunk that begins here, and nobody else, may open tables.
   alignas(64) std::atomic<std::uint64_t> seated_ = 0;
   std::uint64_t tables_ = 0;
