@@ -94,8 +94,8 @@ class ConditionalContextTree:
         """Bits of ``documents`` given the reference; see `Code.lengths`.
 
         With ``per_document`` each document is coded alone given the reference, on all threads; without, all
-        of them as one corpus given it, on one. ``memory`` is not used: documents walk the tree together, up to
-        half a megabyte of them a thread, and take less than 100 bytes for each of theirs meanwhile.
+        of them as one corpus given it, on one. ``memory`` is not used: documents walk the tree together, up
+        to half a megabyte of them a thread, and take less than 100 bytes for each of theirs meanwhile.
 
         Raises
         ------
