@@ -1,4 +1,5 @@
-"""The README's results of the experiments, from the tables of their small presets and nothing else.
+"""The README's results of the experiments, from the tables of their small presets, and
+the speed of training from its record.
 
 ``python bench/experiments_table.py`` prints the Markdown; ``--write README.md`` puts it between the two marks
 there, and tests/test_readme_figures.py checks that it is what the tables say. ``--from RUNS`` first copies
@@ -134,17 +135,23 @@ def structure() -> str:
 
 def training() -> str:
     """Speed of training beside nanoGPT's model and loop."""
-    record = json.loads((RESULTS.parent / "training.json").read_text())
-    said = "; ".join(
-        f"{row['size']} weights, V = {row['vocabulary']:,}: {row['ratio']['float32']:.2f} times in float32,"
-        f" {row['ratio']['bfloat16']:.2f} in bfloat16 ({row['ratio']['windows float32']:.2f} and"
-        f" {row['ratio']['windows bfloat16']:.2f} on windows)"
-        for row in record["rows"]
-    )
-    return (
-        "Tokens per second of training on two cores, beside nanoGPT's model and loop, written anew with its"
-        f" defaults, each in the same precision: {said}. Sentences of a batch share their beginnings, which"
-        " are computed once; windows of running text, which the peer reads, share nothing."
+    rows = json.loads((RESULTS.parent / "training.json").read_text())["rows"]
+    columns = ("float32", "bfloat16", "windows float32", "windows bfloat16")
+    return "\n".join(
+        [
+            "Training, in tokens per second on two cores, as a multiple of nanoGPT's model and loop (written anew"
+            " with its defaults) in the same precision. Sentences of a batch share their beginnings, which are"
+            " computed once; the peer's windows of running text share nothing.",
+            "",
+            "| weights, vocabulary | float32 | bfloat16 | float32, its windows | bfloat16, its windows |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            *(
+                f"| {row['size']}, {row['vocabulary']:,} | "
+                + " | ".join(f"{row['ratio'][column]:.2f}" for column in columns)
+                + " |"
+                for row in rows
+            ),
+        ]
     )
 
 
@@ -159,10 +166,11 @@ SAID = {
 
 
 def from_results() -> str:
-    return "\n\n".join(
+    experiments = (
         f"**{name}.** {said()}\n\n![{name}](docs/figures/experiments/{name}.png)"
         for name, said in SAID.items()
     )
+    return "\n\n".join([*experiments, training()])
 
 
 if __name__ == "__main__":
