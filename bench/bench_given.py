@@ -31,8 +31,8 @@ from skmfast.codes.context_tree import ContextTree
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("SKMFAST_DATA", HERE.parents[1] / "shared" / "data"))
-# Halves of the last one are strangers: its archive has plays and statistics in the first, compiled programs and
-# W3C's texts in the second.
+# Halves of the last one are strangers: its archive has plays and statistics in the first, compiled programs
+# and W3C's texts in the second.
 CORPORA = ("enwik-4M.txt", "dickens", "tinyshakespeare.txt", "xml")
 GCIDE = HERE / "data" / "gcide"
 REFERENCE_BYTES = 10_000_000

@@ -139,9 +139,9 @@ def training() -> str:
     columns = ("float32", "bfloat16", "windows float32", "windows bfloat16")
     return "\n".join(
         [
-            "Training, in tokens per second on two cores, as a multiple of nanoGPT's model and loop (written anew"
-            " with its defaults) in the same precision. Sentences of a batch share their beginnings, which are"
-            " computed once; the peer's windows of running text share nothing.",
+            "Training, in tokens per second on two cores, as a multiple of nanoGPT's model and loop (written"
+            " anew with its defaults) in the same precision. Sentences of a batch share their beginnings,"
+            " which are computed once; the peer's windows of running text share nothing.",
             "",
             "| weights, vocabulary | float32 | bfloat16 | float32, its windows | bfloat16, its windows |",
             "| --- | ---: | ---: | ---: | ---: |",
