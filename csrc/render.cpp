@@ -10,7 +10,6 @@
 #include <exception>
 #include <map>
 #include <numeric>
-#include <ranges>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -657,7 +656,7 @@ void Renderer::write(Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offse
   drawn.team_->run(drawn.threads_, [&](std::size_t, unsigned worker) {
     for (Drawn::Block& block : blocks)
       if (block.worker == worker) write_one(block);
-    for (Drawn::Block& block : std::views::reverse(blocks)) write_one(block);
+    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) write_one(*block);
   });
   drawn.team_.reset();
 }
