@@ -127,7 +127,7 @@ void absorb_messages(ContextNode& parent, int slots, int symbol, const std::uint
 // Whether the message of binary node v is meant for "the bit that was seen" in the extension, and for "a one"
 // in a node with these branches, where the bit that was seen was a zero.
 inline bool is_turned(const std::uint64_t* branch, const KeptTrie& trie, int v) noexcept {
-  return bit_of(branch, v) & !bit_of(trie.branch, v) & !bit_of(trie.used, 2 * v + 1);
+  return (int{bit_of(branch, v)} & ~(int{bit_of(trie.branch, v)} | int{bit_of(trie.used, 2 * v + 1)})) != 0;
 }
 
 inline Message factor_of(const KeptTrie& trie, const std::uint64_t* branch, int v) noexcept {
