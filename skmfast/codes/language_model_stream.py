@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from skmfast.codes.byte_escapes import Piece, join, split
 from skmfast.codes.llama import Llama
+from skmfast.codes.varint import varint
 from skmfast.coding import LogitsDecoder, LogitsEncoder
 from skmfast.errors import CorpusError, CorruptStreamError, UnsupportedStreamError
 
@@ -68,7 +69,7 @@ def encode(code: LanguageModel, document: bytes, progress: Progress | None = Non
         for _ in _walk(code, tokens, write, progress):
             pass
     written = b"" if _any_bytes(code) else _written(pieces)
-    return mark + _varint(len(tokens)) + written + coder.finish()
+    return mark + varint(len(tokens)) + written + coder.finish()
 
 
 def decode(code: LanguageModel, payload: bytes, num_bytes: int, progress: Progress | None = None) -> bytes:
@@ -159,7 +160,7 @@ def encode_documents(
 
     _walk_documents(code, tokens, write, progress)
     written = zip(tokens, coders, strict=True)
-    return [mark + _varint(len(each)) + coder.finish() for each, coder in written]
+    return [mark + varint(len(each)) + coder.finish() for each, coder in written]
 
 
 def decode_documents(
@@ -339,9 +340,9 @@ def _windows_at_once(code: LanguageModel) -> int:
 def _written(pieces: Sequence[Piece]) -> bytes:
     """Where bytes stand between tokens: their number, then tokens before each, its size, the bytes."""
     breaks = pieces if pieces[-1].escaped else pieces[:-1]
-    out = [_varint(len(breaks))]
+    out = [varint(len(breaks))]
     for piece in breaks:
-        out += [_varint(len(piece.tokens)), _varint(len(piece.escaped)), piece.escaped]
+        out += [varint(len(piece.tokens)), varint(len(piece.escaped)), piece.escaped]
     return b"".join(out)
 
 
@@ -385,15 +386,6 @@ def _mark(code: LanguageModel) -> bytes:
     where = code.where_parameters
     depends = {name: value for name, value in code.stream_parameters.items() if name not in where}
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).digest()[:_MARK_BYTES]
-
-
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
 
 
 def _read_varint(data: bytes, offset: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from skmfast.codes._job import Job
 from skmfast.codes._two_part import PADDING
 from skmfast.codes.base import CodeLengths, describe
 from skmfast.codes.tree_hull import tree_hull
+from skmfast.codes.varint import varint
 from skmfast.codes.watching import watched
 from skmfast.errors import CorruptStreamError
 
@@ -154,7 +155,7 @@ class TwoPart:
         Raises as `encode_parts`.
         """
         model, data = self.encode_parts(document, progress=progress)
-        return _varint(len(model)) + model + data if document else b""
+        return varint(len(model)) + model + data if document else b""
 
     def decode(
         self, payload: bytes, num_bytes: int, *, progress: Callable[[float], None] | None = None
@@ -184,15 +185,6 @@ class TwoPart:
         depth = MAX_DEPTH if self._depth is None else self._depth
         job = Job()
         return watched(lambda: _two_part.decode(model, data, depth, num_bytes, job), job, num_bytes, progress)
-
-
-def _varint(number: int) -> bytes:
-    """LEB128, as the container has it."""
-    groups = []
-    while number > 0x7F:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])
 
 
 def _read_varint(payload: bytes) -> tuple[int, int]:

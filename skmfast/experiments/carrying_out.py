@@ -71,43 +71,32 @@ def carry_out(
     """
     check(configuration, corpora)
     with torch_threads(configuration.training.threads):
-        return _carried_out(configuration, corpora, folder, initial, watcher, stop)
-
-
-def _carried_out(
-    configuration: RunConfiguration,
-    corpora: Corpora,
-    folder: Path,
-    initial: RunResult | None,
-    watcher: Watcher,
-    stop: Callable[[], bool] | None,
-) -> dict[str, Any]:
-    model = _first_model(configuration, initial)
-    training = training_of(configuration)
-    evaluation = RunEvaluation(configuration.evaluation, corpora, folder / "evaluations", watcher)
-    watcher.phase("training")
-    result = train(
-        model,
-        _batches(configuration, corpora),
-        training,
-        folder=folder / "training",
-        evaluate=evaluation.evaluate,
-        progress=watcher.advances,
-        stop=stop,
-    )
-    watcher.phase("evaluating")
-    write_table(folder / "curve.parquet", result.curve)
-    for name in ("classes", "answers"):
-        write_table(folder / f"{name}.parquet", evaluation.table(name, training.evaluate_steps))
-    write_table(folder / "sentences.parquet", evaluation.sentences(model))
-    save_weights(model.cpu(), folder / WEIGHTS)
-    return {
-        "parameters": model.num_parameters(),
-        "parameters_without_embeddings": model.num_parameters(embeddings=False),
-        "tokens": result.tokens,
-        "sentences": result.sentences,
-        "seconds": result.seconds,
-    }
+        model = _first_model(configuration, initial)
+        training = training_of(configuration)
+        evaluation = RunEvaluation(configuration.evaluation, corpora, folder / "evaluations", watcher)
+        watcher.phase("training")
+        result = train(
+            model,
+            _batches(configuration, corpora),
+            training,
+            folder=folder / "training",
+            evaluate=evaluation.evaluate,
+            progress=watcher.advances,
+            stop=stop,
+        )
+        watcher.phase("evaluating")
+        write_table(folder / "curve.parquet", result.curve)
+        for name in ("classes", "answers"):
+            write_table(folder / f"{name}.parquet", evaluation.table(name, training.evaluate_steps))
+        write_table(folder / "sentences.parquet", evaluation.sentences(model))
+        save_weights(model.cpu(), folder / WEIGHTS)
+        return {
+            "parameters": model.num_parameters(),
+            "parameters_without_embeddings": model.num_parameters(embeddings=False),
+            "tokens": result.tokens,
+            "sentences": result.sentences,
+            "seconds": result.seconds,
+        }
 
 
 def training_of(configuration: RunConfiguration) -> TrainingConfiguration:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Discounts = Annotated[str, typer.Option(help="Discounts d, between 0 and 1, separated by commas.")]
 ContentBits = Annotated[float, typer.Option(help="H0, bits of an element's content.")]
+LeastSentences = Annotated[float, typer.Option("--from", help="Smallest number of sentences.")]
+MostSentences = Annotated[float, typer.Option(help="Largest number of sentences.")]
+PerDecade = Annotated[int, typer.Option(help="Points to a decade.")]
 
 
 @laws.command()
@@ -25,9 +28,9 @@ def redundancy(
     content_bits: ContentBits = 75.0,
     groups: Annotated[int, typer.Option(help="Groups of sentences, each with templates of its own.")] = 6,
     templates: Annotated[int, typer.Option(help="Templates to a group.")] = 40,
-    from_: Annotated[float, typer.Option("--from", help="Smallest number of sentences.")] = 1e3,
-    to: Annotated[float, typer.Option(help="Largest number of sentences.")] = 1e8,
-    per_decade: Annotated[int, typer.Option(help="Points to a decade.")] = 5,
+    from_: LeastSentences = 1e3,
+    to: MostSentences = 1e8,
+    per_decade: PerDecade = 5,
     sample: Annotated[
         float, typer.Option(help="Also sample one corpus of so many sentences to each discount; 0: none.")
     ] = 0,
@@ -99,7 +102,7 @@ def capacity(
     ] = 20.0,
     from_: Annotated[float, typer.Option("--from", help="Smallest capacity in bits.")] = 1.0,
     to: Annotated[float, typer.Option(help="Largest capacity in bits.")] = 1e12,
-    per_decade: Annotated[int, typer.Option(help="Points to a decade.")] = 20,
+    per_decade: PerDecade = 20,
     out: TableOut = None,
     plot: Plot = None,
     json: Json = False,
@@ -148,9 +151,9 @@ def acquisition(
         float, typer.Option(help="Share of an element's sentences that state what is followed.")
     ] = 1.0,
     classes: Annotated[int, typer.Option(help="Classes of frequency: decades of ranks from 1 on.")] = 6,
-    from_: Annotated[float, typer.Option("--from", help="Smallest number of sentences.")] = 1e1,
-    to: Annotated[float, typer.Option(help="Largest number of sentences.")] = 1e12,
-    per_decade: Annotated[int, typer.Option(help="Points to a decade.")] = 5,
+    from_: LeastSentences = 1e1,
+    to: MostSentences = 1e12,
+    per_decade: PerDecade = 5,
     out: TableOut = None,
     plot: Plot = None,
     json: Json = False,
