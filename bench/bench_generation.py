@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -35,8 +34,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from provenance import provenance
 from records import exit_code, write_record
 

@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from provenance import provenance
+from records import write_record
 
 from skmfast.codes.context_tree import ContextTree
 
@@ -147,7 +146,7 @@ def main() -> None:
         row = clocked(options.gcide.read_bytes(), NUM_DOCUMENTS, REFERENCE_BYTES, options.threads)
         record["documents"] = {**provenance(), "rows": [row]}
     if options.out:
-        options.out.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(options.out, record)
 
 
 if __name__ == "__main__":

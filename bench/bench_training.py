@@ -22,7 +22,6 @@ import argparse
 import functools
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from typing import Any
 import numpy as np
 import pytest
 from provenance import provenance
+from records import exit_code, write_record
 
 import skmfast.sources
 
@@ -258,11 +258,8 @@ def main() -> int:
     print_table(rows)
     summary = summarise(merged(arguments.out, rows))
     if arguments.out:
-        record = provenance(["torch"]) | {"threads": arguments.threads} | summary
-        arguments.out.write_text(json.dumps(record, indent=1) + "\n")
-    for failure in summary["failures"]:
-        print("below requirement:", failure, file=sys.stderr)
-    return 1 if summary["failures"] else 0
+        write_record(arguments.out, provenance(["torch"]) | {"threads": arguments.threads} | summary)
+    return exit_code(summary["failures"])
 
 
 if __name__ == "__main__":

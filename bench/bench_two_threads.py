@@ -14,19 +14,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import bench_generation
 import bench_samplers
+import numpy as np
+import pytest
 from provenance import provenance
 from records import write_record
 

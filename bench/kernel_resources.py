@@ -32,6 +32,7 @@ os.environ.pop("TRITON_INTERPRET", None)
 
 import torch
 import triton
+from records import write_record
 from skmfast.kernels import logit_tiles, schedules
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
@@ -362,7 +363,7 @@ def main() -> int:
                 "vocabulary": VOCABULARY,
                 "kernels": found,
             }
-            RECORD.write_text(json.dumps(record, indent=1) + "\n")
+            write_record(RECORD, record)
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import statistics
 import sys
@@ -24,6 +23,7 @@ from skmfast.operators import linear_cross_entropy, token_code_lengths
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from provenance import provenance
+from records import write_record
 
 # Most telling first: when time is up, what is left is named in the record.
 TOKENS, HIDDEN, VOCABULARY = (8192, 1024, 32768), (2048, 768, 256, 4096), (50257, 128256, 32000, 256000)
@@ -54,7 +54,7 @@ def main() -> int:
             continue
         found = shape_results(rows, depth, vocabulary, arguments.rounds, not arguments.no_compiled)
         record["shapes"].append({"tokens": rows, "hidden": depth, "vocabulary": vocabulary, **found})
-        arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(arguments.output, record)
         report(record["shapes"][-1])
     print(f"{len(record['shapes'])} shapes measured, {len(record['left_out'])} left out: {arguments.output}")
     return 0

@@ -11,7 +11,6 @@ script out.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -26,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench_training import Ours, product_flops
 from peers.nanogpt import Loop, Sizes
 from provenance import provenance
+from records import write_record
 
 import skmfast.sources
 from skmfast.experiments.experiment import read_configuration
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         for vocabulary in options.vocabulary:
             if time.monotonic() - began < options.seconds:
                 record["rows"].append(measure(vocabulary, corpus, file, options))
-                options.output.write_text(json.dumps(record, indent=1) + "\n")
+                write_record(options.output, record)
                 report(record["rows"][-1])
     return 1 if any("failed" in row["contenders"]["skmfast"] for row in record["rows"]) else 0
 

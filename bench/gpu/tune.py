@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 import torch
 from measure import milliseconds, origin
+from records import write_record
 from skmfast.kernels import schedules
 
 from skmfast import kernels
@@ -55,7 +55,7 @@ def main() -> None:
         for result in found[:5]:
             print(f"D={depth}", result, flush=True)
         record["results"].append({"hidden": depth, "schedules": found})
-        arguments.output.write_text(json.dumps(record, indent=1) + "\n")
+        write_record(arguments.output, record)
 
 
 def tune(rows: int, depth: int, vocabulary: int, limit: float) -> list[dict[str, Any]]:
