@@ -58,6 +58,52 @@ def test_equals_two_full_computations_to_the_last_bit(reference, documents, dept
     assert told.reference_bits == code.lengths(reference).bits
 
 
+@st.composite
+def batches(draw):
+    """A reference, some documents, and a batch: any of them in any order, some more than once, some empty.
+
+    Documents are unrelated to the reference or pieces of it, and shorter or longer. Large ones fill more
+    than one walk of the tree.
+    """
+    reference = draw(st.lists(texts(), max_size=3))
+    known = b"".join(reference)
+    cut = draw(st.integers(0, len(known)))
+    sizes = st.sampled_from([1, 1, 1, 100])
+    own = [text * draw(sizes) for text in draw(st.lists(texts(), max_size=4))]
+    documents = [b"", known, known[cut:], known[cut:] + b"\xff" + known[:cut], *own]
+    return reference, documents, draw(st.lists(st.integers(0, len(documents) - 1), max_size=12))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    batch=batches(),
+    threads=st.integers(1, 3),
+    code=st.sampled_from(
+        [
+            ContextTree(),
+            ContextTree(0),
+            ContextTree(3),
+            ContextTree(weighting="ctw"),
+            ContextTree(2, weighting="ctw"),
+            KrichevskyTrofimov(0),
+            KrichevskyTrofimov(2),
+        ]
+    ),
+)
+@example(batch=([b"ab" * 40], [b"", b"a" * 20_000, b"b"], [1, 0, 1, 2, 2, 1]), threads=2, code=ContextTree())
+@example(batch=([], [b"", b"abab"], [0, 1, 0, 1, 1]), threads=1, code=ContextTree())
+@example(batch=([b"a", b"", b"b"], [b"ab"], []), threads=1, code=ContextTree())
+def test_documents_of_a_batch_cost_what_each_costs_alone(batch, threads, code):
+    """To the last bit: which others there are, how many and in what order makes no difference."""
+    reference, documents, order = batch
+    told = code.given(reference)
+    alone = [told.lengths([document]).bits for document in documents]
+    together = told.lengths([documents[i] for i in order], per_document=True, threads=threads)
+    assert together.per_document.tolist() == [alone[i] for i in order]
+    assert together.document_bytes.tolist() == [len(documents[i]) for i in order]
+    assert together.bits == pytest.approx(sum(alone[i] for i in order), rel=1e-12)
+
+
 @pytest.fixture(scope="module")
 def halves(corpora_dir):
     """For three corpora: documents of 2 kB, those that are known and held-out ones."""
