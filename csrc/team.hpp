@@ -1,5 +1,7 @@
-// Threads that stay for several rounds of numbered tasks. Which thread does a task is left to chance, so
-// tasks of one round must not touch the same things.
+// A team: threads that stay for several rounds of numbered tasks, which it hands out. Which thread does a
+// task is left to chance, so tasks of one round must not touch the same things. Threads that must meet within
+// their work are not a team but in lockstep (skm/lockstep.hpp); one round alone needs no team
+// (skm/parallel.hpp).
 #pragma once
 
 #include <atomic>

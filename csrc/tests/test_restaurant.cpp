@@ -12,7 +12,7 @@
 #include "../table_counts.hpp"
 #include "check.hpp"
 #include "skm/isa.hpp"
-#include "skm/team.hpp"
+#include "skm/lockstep.hpp"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "skm/big_buffer.hpp"
-#include "skm/team.hpp"
+#include "skm/lockstep.hpp"
 
 namespace skm {
 

@@ -1,4 +1,6 @@
-// Threads that walk through the same steps together and wait for each other between them.
+// Lockstep: one body on several threads at once, for the length of a call. They go through the same steps
+// together, each does its share of a step, and waits at its end for the others. Numbered tasks that any
+// thread may do need no steps: csrc/team.hpp hands out rounds of them, skm/parallel.hpp those of one call.
 #pragma once
 
 #include <atomic>
@@ -18,8 +20,8 @@ inline void pause_processor() noexcept {
 #endif
 }
 
-/// Waits until ready(): a while in the processor, since threads of a team are as a rule a microsecond apart,
-/// then letting others run, who may be those it waits for. Memory that ready() reads must be atomic.
+/// Waits until ready(): a while in the processor, since threads in lockstep are as a rule a microsecond
+/// apart, then letting others run, who may be those it waits for. Memory that ready() reads must be atomic.
 template <class Ready>
 void spin_until(Ready&& ready) noexcept {
   constexpr int kSpins = 1000;
@@ -32,10 +34,10 @@ void spin_until(Ready&& ready) noexcept {
   }
 }
 
-/// Where the members of a team wait for each other. The last to come does what the others wait for.
-class TeamBarrier {
+/// Where threads in lockstep wait for each other. The last to come does what the others wait for.
+class LockstepBarrier {
  public:
-  explicit TeamBarrier(std::size_t members) noexcept : members_(members) {}
+  explicit LockstepBarrier(std::size_t members) noexcept : members_(members) {}
 
   /// Waits until every member has come here and the last has returned from last(), which must not throw.
   template <class Last>
@@ -56,11 +58,11 @@ class TeamBarrier {
   alignas(64) std::atomic<std::uint32_t> round_ = 0;
 };
 
-/// One of a team's members, seen from its own thread.
+/// One of the threads, seen from itself.
 struct TeamMember {
-  std::size_t part;      ///< 0 to parts - 1; 0 is the caller's thread
-  std::size_t parts;     ///< members of the team
-  TeamBarrier* barrier;  ///< none where there is one member
+  std::size_t part;          ///< 0 to parts - 1; 0 is the caller's thread
+  std::size_t parts;         ///< threads in all
+  LockstepBarrier* barrier;  ///< none where there is one member
 
   /// Waits until every member has come here and the last of them has done last().
   template <class Last>
@@ -86,7 +88,7 @@ struct TeamMember {
 /// must call sync() equally often, and `body` must not throw.
 template <class Body>
 void run_team(unsigned threads, Body&& body) {
-  std::optional<TeamBarrier> barrier;
+  std::optional<LockstepBarrier> barrier;
   std::atomic<std::size_t> members = 0;
   std::vector<std::thread> workers;
   workers.reserve(threads);
