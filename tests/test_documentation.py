@@ -13,7 +13,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 # Extras that an installation need not have.
 OPTIONAL = {"torch", "triton", "ray", "matplotlib", "transformers", "safetensors", "yaml", "tensorboard"}
 # Modules whose examples need an extra that they do not import themselves.
-NEEDED = {"skmfast.experiments.configuration": "yaml"}
+NEEDED = {"skmfast.experiments.configuration": "yaml", "skmfast.experiments.yaml_settings": "yaml"}
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "skmfast").rglob("*.py")

@@ -28,7 +28,7 @@ from provenance import provenance
 from records import write_record
 
 import skmfast.sources
-from skmfast.experiments.experiment import read_configuration
+from skmfast.experiments.experiment_settings import read_configuration
 from skmfast.experiments.transformer import ModelConfiguration
 
 WINDOW = 64  # tokens that the peer reads at once

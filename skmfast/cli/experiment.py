@@ -93,7 +93,8 @@ def experiment(
 def _settings(
     name: str, preset: str | None, config: list[Path], assignments: list[str], plot_only: bool
 ) -> Any:
-    from skmfast.experiments.experiment import find_experiment, preset_names, read_configuration
+    from skmfast.experiments.experiment import find_experiment
+    from skmfast.experiments.experiment_settings import preset_names, read_configuration
 
     if preset is None and not config:
         find_experiment(name)
@@ -111,7 +112,7 @@ def _run(
     tensorboard: Path | None,
 ) -> None:
     from skmfast.cli.experiment_progress import ExperimentProgress
-    from skmfast.experiments.experiment import run_experiment
+    from skmfast.experiments.experiment_work import run_experiment
     from skmfast.experiments.watching import Watchers
 
     watchers: list[Watcher] = []
@@ -164,14 +165,15 @@ def _fail(error: Exception, out: Path) -> NoReturn:
 
 
 def _list() -> None:
-    from skmfast.experiments.experiment import EXPERIMENTS, preset_names
+    from skmfast.experiments.experiment import EXPERIMENTS
+    from skmfast.experiments.experiment_settings import preset_names
 
     for name, entry in EXPERIMENTS.items():
         print(f"{name:16}{entry.summary} ({', '.join(preset_names(name)) or 'no preset'})")
 
 
 def _show(name: str, settings: Any) -> None:
-    from skmfast.experiments.configuration import digest, to_yaml
+    from skmfast.experiments.canonical import digest, to_yaml
     from skmfast.experiments.experiment import grid_of
     from skmfast.experiments.grid_work import in_order
 

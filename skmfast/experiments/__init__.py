@@ -13,7 +13,7 @@ from skmfast.lazy import lazy_names
 if TYPE_CHECKING:
     from skmfast.experiments.batches import Batches
     from skmfast.experiments.corpora import CorpusConfiguration
-    from skmfast.experiments.experiment import run_experiment
+    from skmfast.experiments.experiment_work import run_experiment
     from skmfast.experiments.runs import (
         CorpusShare,
         EvaluationConfiguration,
@@ -43,7 +43,7 @@ __all__ = [
 _NAMES = {
     "batches": ("Batches",),
     "corpora": ("CorpusConfiguration",),
-    "experiment": ("run_experiment",),
+    "experiment_work": ("run_experiment",),
     "runs": ("CorpusShare", "EvaluationConfiguration", "RunConfiguration", "RunResult", "run"),
     "training": ("TrainingConfiguration", "TrainingResult", "train"),
     "transformer": ("ModelConfiguration", "Transformer"),

@@ -12,8 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skmfast.experiments.configuration import plain_to_yaml
 from skmfast.experiments.folders import stored_configuration
+from skmfast.experiments.yaml_settings import plain_to_yaml
 from skmfast.files import whole_file
 from skmfast.report.document import document
 from skmfast.report.html import Column, Markup, facts, listing, paragraph

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skmfast.experiments.canonical import digest, plain
 from skmfast.experiments.checkpoints import load_weights
-from skmfast.experiments.configuration import digest, plain
 from skmfast.experiments.corpora import CorpusConfiguration, training_and_test
 from skmfast.experiments.errors import ConfigurationError, DivergedError, FolderError
 from skmfast.experiments.folders import belongs, claim, locked, read_json, read_table, sweep, write_json

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch.utils.tensorboard import SummaryWriter
 
-from skmfast.experiments.configuration import digest, to_yaml
+from skmfast.experiments.canonical import digest, to_yaml
 from skmfast.experiments.watching import Watcher
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from skmfast.experiments.beginnings import Beginnings, beginnings_of
+from skmfast.experiments.canonical import ADDED_LATER, plain
 from skmfast.experiments.checkpoints import Checkpoint, copy_weights
-from skmfast.experiments.configuration import ADDED_LATER, plain
 from skmfast.experiments.elementwise import chosen
 from skmfast.experiments.errors import DivergedError, Interrupted, OutOfMemoryError
 from skmfast.experiments.threads import torch_threads

@@ -12,18 +12,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("yaml", reason="experiments need the extra skmfast[experiments]")
 
-from skmfast.experiments.configuration import (
-    canonical,
-    configure,
-    digest,
-    of_plain,
-    parse_assignment,
-    parse_yaml,
-    plain,
-    read_yaml,
-    to_yaml,
-)
+from skmfast.experiments.canonical import canonical, digest, of_plain, plain, to_yaml
+from skmfast.experiments.configuration import configure
 from skmfast.experiments.errors import ConfigurationError
+from skmfast.experiments.yaml_settings import parse_assignment, parse_yaml, read_yaml
 
 
 @dataclass(frozen=True)

@@ -25,16 +25,10 @@ from skmfast.experiments.errors import (
     Interrupted,
     UnknownNameError,
 )
-from skmfast.experiments.experiment import (
-    EXPERIMENTS,
-    draw_experiment,
-    find_experiment,
-    folder_name,
-    grid_of,
-    preset_names,
-    read_configuration,
-    run_experiment,
-)
+from skmfast.experiments.experiment import EXPERIMENTS, find_experiment, grid_of
+from skmfast.experiments.experiment_results import draw_experiment
+from skmfast.experiments.experiment_settings import folder_name, preset_names, read_configuration
+from skmfast.experiments.experiment_work import run_experiment
 from skmfast.experiments.folders import write_table
 from skmfast.experiments.grid_work import in_order
 from skmfast.experiments.runs import run

@@ -7,8 +7,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("yaml")
 
-from skmfast.experiments.configuration import digest
-from skmfast.experiments.experiment import EXPERIMENTS, PRESETS, find_experiment, read_configuration
+from skmfast.experiments.canonical import digest
+from skmfast.experiments.experiment import EXPERIMENTS, find_experiment
+from skmfast.experiments.experiment_settings import PRESETS, read_configuration
 
 # Other tests add experiments of their own.
 NAMES = ("data-scaling", "model-scaling", "acquisition", "fine-tuning", "hallucination", "structure")

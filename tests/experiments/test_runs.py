@@ -23,7 +23,8 @@ import small_experiment
 import torch
 
 import skmfast.files
-from skmfast.experiments.configuration import configure, of_plain, plain
+from skmfast.experiments.canonical import of_plain, plain
+from skmfast.experiments.configuration import configure
 from skmfast.experiments.errors import ConfigurationError, FolderError, Interrupted
 from skmfast.experiments.folders import locked
 from skmfast.experiments.grid_work import in_order, work_through
