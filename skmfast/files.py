@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +16,24 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A binary file to write, which becomes ``path`` when the block ends without an exception.
 
     It is written under a temporary name beside ``path`` and renamed, so that no reader sees half of it. A
-    file that is replaced hands on its permissions; a link is written through.
+    file that is replaced hands on its permissions; a link is written through. A device or a pipe, such as
+    /dev/stdout, is written to as it stands.
 
     Raises
     ------
     OSError
         If the folder or the disk does not let it; ``path`` is then as it was.
     """
+    if _is_special(path):
+        with open(path, "wb") as file:
+            yield file
+        return
     target = Path(path).resolve()
-    # A name may have 255 bytes; the temporary one is longer than its target's.
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
+    try:
+        # A name may have 255 bytes; the temporary one is longer than its target's.
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -37,6 +46,15 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether there is something of this name that is neither a file nor a folder."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _umask() -> int:

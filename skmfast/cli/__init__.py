@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported before a command runs: ``--help`` answers at once."""
 
 import importlib
+import sys
 
 # Modules of this package; importing one registers its commands with skmfast.cli.app.
 MODULES = ("codelength", "codes", "compress", "demo", "experiment", "generate", "laws", "report", "structure")
@@ -8,8 +9,11 @@ MODULES = ("codelength", "codes", "compress", "demo", "experiment", "generate", 
 
 def main() -> None:
     """Run the ``skmfast`` command."""
-    from skmfast.cli.app import run
+    try:
+        from skmfast.cli.app import run
 
-    for name in MODULES:
-        importlib.import_module(f"skmfast.cli.{name}")
-    run()
+        for name in MODULES:
+            importlib.import_module(f"skmfast.cli.{name}")
+        run()
+    except KeyboardInterrupt:  # before the app was there to hear of it
+        sys.exit(130)

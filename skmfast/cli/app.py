@@ -52,7 +52,11 @@ def _main(
 
 
 def run() -> None:
-    """Run the app on the command line's arguments; a reader that goes away ends it quietly."""
+    """Run the app on the command line's arguments; a reader that goes away ends it quietly.
+
+    Bad data and a full disk or memory that no command has said more about are one line here.
+    """
+    from skmfast.errors import SkmfastError
     from skmfast.settings import check_isa
 
     try:
@@ -60,16 +64,42 @@ def run() -> None:
     except ValueError as error:
         fail(str(error))
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes standard output once more when it exits; there is nobody to read it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(FAILED)
+    except SkmfastError as error:
+        fail(str(error), FAILED)
+    except OSError as error:
+        _drop_output()
+        fail(f"{error.filename or 'standard output'}: {error.strerror or error}", FAILED)
+    except MemoryError as error:
+        fail(f"not enough memory{f': {error}' if str(error) else ''}", FAILED)
+
+
+def _drop_output() -> None:
+    """Python flushes standard output once more when it exits: nobody reads it, or there is no room for it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> None:
-    """One line on standard error."""
-    print(f"skmfast: {message}", file=sys.stderr)
+    """One line on standard error; of what a file holds or is called, only what can be shown."""
+    print(f"skmfast: {printable(message)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, what would move the cursor or colour the screen written as an escape.
+
+    Examples
+    --------
+    >>> printable("two\\nlines")
+    'two\\\\nlines'
+    """
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def fail(message: str, code: int = USAGE) -> NoReturn:
@@ -80,10 +110,12 @@ def fail(message: str, code: int = USAGE) -> NoReturn:
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn the ValueError of a bad option into a message and exit code 2."""
+    """Turn the error of a bad option, or of a model that one names, into a message and exit code 2."""
+    from skmfast.errors import ModelFileError
+
     try:
         yield
-    except ValueError as error:
+    except (ValueError, ModelFileError) as error:
         fail(str(error))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skmfast.cli.app import FAILED, app, complain, console, fail, usage_errors
+from skmfast.cli.app import FAILED, app, complain, console, fail, printable, usage_errors
 from skmfast.cli.options import Column, Field, Format, Json, Memory, Threads  # noqa: TC001 (typer reads these)
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ def _print_table(rows: list[Row], code: Code) -> None:
 
 def _cells(row: Row) -> list[str]:
     return [
-        row.source or "",
+        printable(row.source or ""),
         "" if row.document is None else str(row.document),
         "" if row.num_bytes is None else f"{row.num_bytes:,}",
         _number(row.bits, 0),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skmfast.cli.app import FAILED, app, fail, usage_errors
+from skmfast.cli.app import FAILED, app, fail, printable, usage_errors
 from skmfast.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def compress(
             packed = compress_bytes(data, chosen, progress=bar.done)
     _write(target, packed)
     rate = f", {8 * len(packed) / len(data):.4f} bits per byte" if data else ""
-    print(f"{file}: {len(data):,} -> {len(packed):,} bytes{rate}", file=sys.stderr)
+    print(f"{printable(file)}: {len(data):,} -> {len(packed):,} bytes{rate}", file=sys.stderr)
 
 
 @app.command()
@@ -101,7 +101,7 @@ def _target(out: str | None, default: str | None, force: bool) -> str:
         fail(f"{target}: is a folder")
     if not path.absolute().parent.is_dir():
         fail(f"{target}: there is no such folder")
-    if path.exists() and not force:
+    if path.is_file() and not force:
         fail(f"{target}: exists; --force replaces it")
     return target
 

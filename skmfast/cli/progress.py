@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from skmfast.cli.app import complain
+from skmfast.cli.app import complain, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -77,6 +77,7 @@ class Progress:
 
     def subject(self, name: str) -> None:
         """What is being done now."""
+        name = printable(name)
         self._update(description=f"{self._verb} {name if len(name) <= 24 else '…' + name[-23:]}")
 
     def done(self, number: int) -> None:
@@ -88,7 +89,9 @@ class Progress:
         if self._bar is None:
             complain(message)
         else:
-            self._bar.console.print(f"skmfast: {message}", markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(
+                f"skmfast: {printable(message)}", markup=False, highlight=False, soft_wrap=True
+            )
 
     def _update(self, **change: object) -> None:
         if self._bar is not None and self._task is not None:

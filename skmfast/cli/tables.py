@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skmfast.cli.app import console
+from skmfast.cli.app import console, printable
 
 if TYPE_CHECKING:
     from skmfast.laws.tables import Table
@@ -28,6 +28,7 @@ def print_rows(header: list[str], rows: list[list[str]], *, title: str | None = 
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     screen = console(min_width=sum(widths) + 3 * len(widths))
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
