@@ -50,10 +50,10 @@ def _at_least_one(number: int, name: str) -> int:
     return min(number, MAX_THREADS)
 
 
-def parse_memory(memory: int | str | None) -> int | None:
+def parse_memory(memory: int | str | None, name: str = "memory") -> int | None:
     """Memory limit in bytes: a number of bytes, or a string such as ``"512M"`` or ``"4G"``.
 
-    Units are powers of 1024. None stays None: the code chooses its own limit.
+    Units are powers of 1024. None stays None: the code chooses its own limit. Messages say ``name``.
 
     Raises
     ------
@@ -70,15 +70,15 @@ def parse_memory(memory: int | str | None) -> int | None:
     if isinstance(memory, str):
         match = _MEMORY.fullmatch(memory.strip())
         if match is None:
-            raise ValueError(f"memory: {memory!r} is not an amount of memory such as 512M or 4G")
+            raise ValueError(f"{name}: {memory!r} is not an amount of memory such as 512M or 4G")
         amount = int(float(match["number"]) * _UNITS[match["unit"].upper()])
     else:
         try:
             amount = operator.index(memory)
         except TypeError:
-            raise TypeError(f"memory: {memory!r} is neither a number of bytes nor a string") from None
+            raise TypeError(f"{name}: {memory!r} is neither a number of bytes nor a string") from None
     if amount < 1:
-        raise ValueError(f"memory: {memory!r} is less than one byte")
+        raise ValueError(f"{name}: {memory!r} is less than one byte")
     return amount
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from skmfast import __version__
 
@@ -23,9 +24,18 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
+
+class _ByName(TyperGroup):
+    """Commands in the order of their names, those that have commands of their own among the others."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return sorted(super().list_commands(ctx))
+
+
 # Without rich's markup the help comes without importing rich, in less than half the time.
 app = typer.Typer(
     name="skmfast",
+    cls=_ByName,
     help="Models as codes: how many bits texts cost, corpora of known entropy, laws, experiments.",
     no_args_is_help=True,
     add_completion=False,

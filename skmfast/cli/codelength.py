@@ -42,11 +42,15 @@ def codelength(
         list[str],
         typer.Argument(
             help="Files, folders (without hidden files), globs, URLs, or - for standard input. .jsonl and"
-            " .parquet hold many documents, any other file is one; each also as .gz or .zst."
+            " .parquet hold many documents, any other file is one; each also as .gz or .zst.",
+            metavar="PATH...",
         ),
     ],
     code: Annotated[
-        str, typer.Option(help="Code, such as context-tree:depth=12 or zstd:19; 'skmfast codes' lists them.")
+        str,
+        typer.Option(
+            help="Code, such as context-tree:depth=12 or zstd:19; 'skmfast codes' lists them.", metavar="CODE"
+        ),
     ] = "context-tree",
     per_document: Annotated[
         bool,
@@ -72,11 +76,11 @@ def codelength(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure how many bits files cost under a code: one row per file, or per document.
+    """Measure how many bits files cost under a code.
 
-    Exit code 1 says that a document failed; its row says why, and the others are done. On Ctrl-C the rows
-    that are done are kept. With --out, codes that take long (lm) keep their part results in OUT.partial until
-    everything is done: the same command goes on, after a kill too.
+    One row per file, or per document. Exit code 1 says that a document failed; its row says why, and the
+    others are done. On Ctrl-C the rows that are done are kept. With --out, codes that take long (lm) keep
+    their part results in OUT.partial until everything is done: the same command goes on, after a kill too.
     """
     from skmfast.cli.progress import Progress
     from skmfast.codes.registry import make_code

@@ -27,14 +27,19 @@ def compress(
     file: _Input,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: FILE{SUFFIX}"),
+        typer.Option(
+            "--out", "-o", help=f"Output, or - for standard output. Default: FILE{SUFFIX}", metavar="FILE"
+        ),
     ] = None,
     code: Annotated[
-        str, typer.Option(help="Code, such as kt:order=2; 'skmfast codes' lists them.")
+        str, typer.Option(help="Code, such as kt:order=2; 'skmfast codes' lists them.", metavar="CODE")
     ] = "context-tree",
     force: _Force = False,
 ) -> None:
-    """Compress a file into a container that 'skmfast decompress' reads."""
+    """Compress a file, losslessly, under a code.
+
+    'skmfast decompress' reads what this writes, and gives back every byte.
+    """
     from skmfast.compression import compress as compress_bytes
 
     with usage_errors():
@@ -56,15 +61,23 @@ def decompress(
     file: _Input,
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help=f"Output, or - for standard output. Default: without {SUFFIX}"),
+        typer.Option(
+            "--out", "-o", help=f"Output, or - for standard output. Default: without {SUFFIX}", metavar="FILE"
+        ),
     ] = None,
     code: Annotated[
         str | None,
-        typer.Option(help="Its code, where that needs files that are not found by name, as lm:PATH does."),
+        typer.Option(
+            help="Its code, where that needs files that are not found by name, as lm:PATH does.",
+            metavar="CODE",
+        ),
     ] = None,
     force: _Force = False,
 ) -> None:
-    """Give back the bytes of a file that 'skmfast compress' wrote; its checksums are verified."""
+    """Give back the bytes of a file that was compressed.
+
+    The checksums of what 'skmfast compress' wrote are verified.
+    """
     from skmfast.compression import decompress as decompress_bytes
     from skmfast.compression import original_size
 

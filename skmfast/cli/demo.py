@@ -29,7 +29,10 @@ class _Result:
 
 @app.command()
 def demo() -> None:
-    """Compare every code on a text that Python ships, and decode it again. Needs no network."""
+    """Compare every code on a text that Python ships.
+
+    It is decoded again, too, and no network is needed.
+    """
     from skmfast.cli.progress import Progress
     from skmfast.codes.registry import comparison, make_code
 

@@ -22,10 +22,11 @@ _EXTRA = "experiments need the extra: pip install 'skmfast[experiments]'"
 @app.command()
 def experiment(
     name: Annotated[
-        str | None, typer.Argument(help="Which one; --list names them.", show_default=False)
+        str | None, typer.Argument(help="Which one; --list names them.", show_default=False, metavar="NAME")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Settings to begin with: tiny, small or gpu.", show_default=False)
+        str | None,
+        typer.Option(help="Settings to begin with: tiny, small or gpu.", show_default=False, metavar="NAME"),
     ] = None,
     out: Annotated[
         Path,
@@ -49,7 +50,10 @@ def experiment(
         typer.Option(help="Stop after so long; the same command goes on.", metavar="MINUTES", min=0),
     ] = None,
     workers: Annotated[
-        int, typer.Option(help="Processes that share the runs; for models too small for all cores.", min=1)
+        int,
+        typer.Option(
+            help="Processes that share the runs; for models too small for all cores.", min=1, metavar="N"
+        ),
     ] = 1,
     show: Annotated[
         bool, typer.Option("--show", help="Print the settings and the runs they make, and run nothing.")
@@ -59,11 +63,12 @@ def experiment(
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Name the experiments and their presets.")] = False,
 ) -> None:
-    """Train transformers on corpora of known entropy, and hold them against theory.
+    """Train networks on corpora of known entropy.
 
-    Every run has a folder in OUT, named by the hash of its settings: what is done is skipped, and what was
-    interrupted, even killed, goes on. Results, fits, figure and page stand in OUT/NAME-PRESET. Exit code 1
-    says that a run cannot be carried out, 3 that the time limit was reached and there is more to do.
+    They are transformers, and are held against theory: oracle, Bayes mixture, laws. Every run has a folder in
+    OUT, named by the hash of its settings: what is done is skipped, and what was interrupted, even killed,
+    goes on. Results, fits, figure and page stand in OUT/NAME-PRESET. Exit code 1 says that a run cannot be
+    carried out, 3 that the time limit was reached and there is more to do.
     """
     from skmfast.errors import SkmfastError
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from skmfast.sources.syntax_knowledge import SyntaxKnowledge
 
 generate_app = typer.Typer(
-    help="Write a corpus of known entropy: text, tokens, and a label for every token.",
+    help="Write a corpus of known entropy, with a label for every token.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -45,10 +45,13 @@ def biographies(
         int, typer.Option(parser=parse_count, metavar="N", help="Sentences, as 10_000_000 or 1e7.")
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder to make; until it is whole, its files stand in OUT.partial.")
+        Path,
+        typer.Option(
+            help="Folder to make; until it is whole, its files stand in OUT.partial.", metavar="OUT"
+        ),
     ],
     frequencies: Annotated[
-        str, typer.Option(help="How often people come: pitman-yor, zipf or uniform.")
+        str, typer.Option(help="How often people come: pitman-yor, zipf or uniform.", metavar="LAW")
     ] = "pitman-yor",
     discount: Annotated[
         float | None, typer.Option(help="Of Pitman-Yor frequencies, from 0 to below 1. Default: 0.5")
@@ -63,21 +66,24 @@ def biographies(
     ] = None,
     statements: Annotated[int, typer.Option(help="Attributes told in a sentence, 1 to 6.")] = 1,
     order: Annotated[
-        str, typer.Option(help="Of the statements: random, or fixed, which tells all six.")
+        str, typer.Option(help="Of the statements: random, or fixed, which tells all six.", metavar="ORDER")
     ] = "random",
     kinds: Annotated[int, typer.Option(help="Kinds of people, each with templates that it prefers.")] = 1,
     seed: Annotated[int, typer.Option(help="Decides everything that is random.")] = 0,
-    tokens: Annotated[str, typer.Option(help="words, or bytes: one token for each byte of text.")] = "words",
+    tokens: Annotated[
+        str, typer.Option(help="words, or bytes: one token for each byte of text.", metavar="KIND")
+    ] = "words",
     threads: Annotated[
         int | None,
         typer.Option(help="Threads; by default SKMFAST_THREADS, else every core. The corpus is the same."),
     ] = None,
 ) -> None:
-    """People's birth dates and cities, universities, majors and employers, in made-up biographies.
+    """Biographies of made-up people.
 
-    The folder holds text.txt; tokens.bin, labels.bin and other flat arrays beside it; elements.parquet, what
-    there is to know of everyone, with their true frequencies; and corpus.json, which describes it all.
-    An interrupted run, even a killed one, goes on when the same command is given again.
+    They tell birth dates and cities, universities, majors and employers. The folder holds text.txt;
+    tokens.bin, labels.bin and other flat arrays beside it; elements.parquet, what there is to know of
+    everyone, with their true frequencies; and corpus.json, which describes it all. An interrupted run, even a
+    killed one, goes on when the same command is given again.
     """
     from skmfast.settings import resolve_threads
     from skmfast.sources.biographies import Biographies

@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 Files = Annotated[
-    list[str], typer.Argument(help="Files, folders, globs, URLs or -, as 'skmfast codelength' takes them.")
+    list[str],
+    typer.Argument(
+        help="Files, folders, globs, URLs or -, as 'skmfast codelength' takes them.", metavar="PATH..."
+    ),
 ]
-Field = Annotated[str, typer.Option(help="Field of JSON Lines records that holds the text.")]
-Column = Annotated[str, typer.Option(help="Column of Parquet files that holds the text.")]
+Field = Annotated[str, typer.Option(help="Field of JSON Lines records that holds the text.", metavar="NAME")]
+Column = Annotated[str, typer.Option(help="Column of Parquet files that holds the text.", metavar="NAME")]
 Format = Annotated[
-    str | None, typer.Option(help="Read everything as raw, jsonl or parquet, whatever the name.")
+    str | None,
+    typer.Option(help="Read everything as raw, jsonl or parquet, whatever the name.", metavar="FORMAT"),
 ]
 Threads = Annotated[int | None, typer.Option(help="Threads; by default SKMFAST_THREADS, else every core.")]
 Memory = Annotated[

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 def report(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders, globs, URLs or -, as 'skmfast codelength' takes them."),
+        typer.Argument(
+            help="Files, folders, globs, URLs or -, as 'skmfast codelength' takes them.", metavar="PATH..."
+        ),
     ] = None,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", help="The page; its tables go to a folder beside it.", dir_okay=False),
     ] = Path("report.html"),
     title: Annotated[
-        str | None, typer.Option(help="Heading of the page; by default the paths' names.")
+        str | None, typer.Option(help="Heading of the page; by default the paths' names.", metavar="TEXT")
     ] = None,
     sample: Annotated[
         str, typer.Option(help="Size that slow codes and single documents are measured on.", metavar="SIZE")
@@ -50,11 +52,11 @@ def report(
         typer.Option(help="Bound of each code's working memory, such as 512M or 4G.", metavar="SIZE"),
     ] = None,
 ) -> None:
-    """One page about a corpus: what it is, what it costs, how it is learnt, what repeats, what it predicts.
+    """Write one page about a corpus.
 
-    The page needs no network and runs no script. Every figure is drawn from Parquet tables, which are
-    written to a folder beside the page (report_tables for report.html). Exit code 1 says that something
-    could not be read; the page names it.
+    What it is, what it costs, how it is learnt, what repeats, what it predicts. The page needs no network and
+    runs no script. Every figure is drawn from Parquet tables, which are written to a folder beside the page
+    (report_tables for report.html). Exit code 1 says that something could not be read; the page names it.
     """
     if not os.access(out.parent, os.W_OK):
         fail(f"--out {out}: the folder does not exist or cannot be written to")
@@ -72,8 +74,8 @@ def report(
     with usage_errors():
         check_format(format)
         settings = Settings(
-            sample_bytes=parse_memory(sample) or 0,
-            limit_bytes=parse_memory(limit) or 0,
+            sample_bytes=parse_memory(sample, "--sample") or 0,
+            limit_bytes=parse_memory(limit, "--limit") or 0,
             passage_bytes=passage,
             threads=resolve_threads(threads),
             memory=parse_memory(memory),

@@ -23,11 +23,12 @@ def structure(
         list[str],
         typer.Argument(
             help="Files, folders, globs, URLs or -, as 'skmfast codelength' takes them: one corpus. For"
-            " syntax-knowledge the folder of a labelled corpus; for neural a CSV or Parquet file."
+            " syntax-knowledge the folder of a labelled corpus; for neural a CSV or Parquet file.",
+            metavar="PATH...",
         ),
     ],
     family: Annotated[
-        str, typer.Option(help="Class of models: context-tree, syntax-knowledge or neural.")
+        str, typer.Option(help="Class of models: context-tree, syntax-knowledge or neural.", metavar="NAME")
     ] = "context-tree",
     depth: Annotated[
         int | None, typer.Option(help="Longest context; by default 64 bytes. context-tree only.")
@@ -49,9 +50,10 @@ def structure(
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Structure function: the fewest data bits for every number of model bits, and what each bit buys.
+    """Compute the structure function: what each bit of model buys.
 
-    The table shows the first breakpoints and the MDL minimum.
+    It is the fewest data bits for every number of model bits. The table shows the first breakpoints and the
+    MDL minimum.
     """
     from skmfast.settings import parse_memory, resolve_threads
 
@@ -59,6 +61,8 @@ def structure(
     with usage_errors():
         if points < 0:
             raise ValueError(f"--points: {points} is less than 0")
+        if not 0 <= least_saving < float("inf"):
+            raise ValueError(f"--least-saving: {least_saving:g} is not a finite number of at least 0")
         settings: dict[str, Any] = {}
         if family == "context-tree":
             settings = {

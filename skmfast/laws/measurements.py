@@ -37,7 +37,8 @@ def read(path: str | os.PathLike[str]) -> Columns:
     name = os.fspath(path)
     try:
         parquet = Path(path).suffix.lower() == ".parquet"
-        table = pq.read_table(name) if parquet else pyarrow.csv.read_csv(name)
+        with open(name, "rb"):  # says in fewer words what is wrong
+            table = pq.read_table(name) if parquet else pyarrow.csv.read_csv(name)
     except OSError as error:
         raise CorpusError(f"{name}: cannot be read: {error.strerror or error}") from None
     except pa.ArrowInvalid as error:

@@ -108,3 +108,23 @@ def test_codelength_in_process(tmp_path):
     assert json.loads(result.stdout)["total"]["bits"] == 24.0
     assert invoke("codelength", tmp_path / "b.txt", "--code", "uniform").exit_code == 1
     assert invoke("codelength").exit_code == 2
+
+
+def listed(*group):
+    """Names and descriptions of commands, as the help lists them."""
+    lines = invoke(*group, "--help").output.partition("Commands:\n")[2].splitlines()
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+@pytest.mark.parametrize("group", [(), ("laws",), ("generate",)])
+def test_commands_are_listed_with_a_whole_sentence_each(group):
+    """What is longer than a line of a terminal would be cut."""
+    for name, sentence in listed(*group).items():
+        assert sentence.endswith("."), name
+        assert not sentence.endswith("..."), name
+
+
+def test_commands_are_listed_by_name():
+    names = list(listed())
+    assert names == sorted(names)
+    assert {*COMMANDS, "generate", "laws"} == set(names)

@@ -227,12 +227,20 @@ def test_golden_fit_of_chinchilla(corpora_dir):
         (["capacity", "--content-bits", "-1"], "content_bits: -1.0 is not a positive"),
         (["capacity", "--per-decade", "0"], "--per-decade: 0 is less than 1"),
         (["acquisition", "--discount", "0"], "discount: 0.0 is not between"),
-        (["acquisition", "--classes", "0"], "--classes: 0 is less than 1"),
+        (["acquisition", "--classes", "0"], "--classes: 0 is not 1 to 300"),
+        (["acquisition", "--classes", "301"], "--classes: 301 is not 1 to 300"),
+        (["heaps", "x", "--level", "2"], "--level: 2 is not between 0 and 1"),
+        (["zipf", "x", "--level", "nan"], "--level: nan is not between 0 and 1"),
+        (["zipf", "x", "--minimum", "0"], "--minimum: 0 is less than 1"),
         (["heaps", "x", "--tokens", "letters"], "'letters' is neither words nor bytes:N"),
         (["heaps", "x", "--tokens", "bytes:9"], "size: 9 is not 1 to 8"),
         (["heaps", "x", "--tokens", "bytes:x"], "'x' is no number of bytes"),
-        (["fit", "nowhere.csv"], "nowhere.csv: cannot be read"),
-        (["draw", "nowhere.parquet", "--plot", "p.png"], "No such file"),
+        (["fit", "nowhere.csv"], "nowhere.csv: cannot be read: No such file or directory\n"),
+        (["fit", "."], ".: cannot be read: Is a directory\n"),
+        (
+            ["draw", "nowhere.parquet", "--plot", "p.png"],
+            "skmfast: nowhere.parquet: No such file or directory\n",
+        ),
     ],
 )
 def test_bad_usage(arguments, message, tmp_path, monkeypatch):
@@ -272,6 +280,12 @@ def test_files_that_fail_are_named_and_others_are_done(text, tmp_path):
         assert "words.txt" in result.stdout
         assert "short.txt: too little data for an exponent" in result.stderr
         assert "none.txt: does not exist" in result.stderr
+
+
+def test_a_learning_curve_of_what_cannot_be_read(tmp_path):
+    result = invoke("learning-curve", tmp_path / "none.txt")
+    assert result.exit_code == 1
+    assert result.stderr == f"skmfast: {tmp_path / 'none.txt'}: does not exist\n"
 
 
 @needs_matplotlib

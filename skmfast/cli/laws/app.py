@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from skmfast.laws.tables import Table
 
 laws = typer.Typer(
-    help="Laws: redundancy, capacity, acquisition, Heaps, Zipf, and power laws fitted to losses.",
+    help="Compute laws, or fit them: capacity, Heaps, Zipf, losses.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -14,7 +14,9 @@ from skmfast.cli.targets import check_targets
 
 @laws.command()
 def draw(
-    table: Annotated[Path, typer.Argument(help="Parquet file that a command here wrote with --out.")],
+    table: Annotated[
+        Path, typer.Argument(help="Parquet file that a command here wrote with --out.", metavar="TABLE")
+    ],
     plot: Annotated[
         Path, typer.Option(help="Draw the figure to this file (.png, .svg, .pdf).", dir_okay=False)
     ],
@@ -27,5 +29,7 @@ def draw(
 
     try:
         draw_figure(table.read_bytes(), plot, str(table))
-    except (CorpusError, OSError) as error:
+    except CorpusError as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or plot}: {error.strerror or error}")

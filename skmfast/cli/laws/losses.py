@@ -18,20 +18,26 @@ if TYPE_CHECKING:
 
 @laws.command()
 def fit(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet file: a row for each measured loss.")],
-    loss: Annotated[str, typer.Option(help="Column of the losses.")] = "loss",
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet file: a row for each measured loss.", metavar="FILE")
+    ],
+    loss: Annotated[str, typer.Option(help="Column of the losses.", metavar="NAME")] = "loss",
     variables: Annotated[
         str | None,
         typer.Option(
             help="Columns of the variables: NAME=COLUMN, separated by commas, such as N=params,D=tokens. By"
-            " default columns with a usual name for model size, tokens, or FLOP (then D = FLOP / 6N)."
+            " default columns with a usual name for model size, tokens, or FLOP (then D = FLOP / 6N).",
+            metavar="LIST",
         ),
     ] = None,
     drop_highest: Annotated[
         int, typer.Option(help="Leave out so many rows with the highest losses (outliers).")
     ] = 0,
     runs: Annotated[
-        str | None, typer.Option(help="Column that says which run a row is from; runs are resampled whole.")
+        str | None,
+        typer.Option(
+            help="Column that says which run a row is from; runs are resampled whole.", metavar="NAME"
+        ),
     ] = None,
     offset: Annotated[bool, typer.Option(help="Fit an irreducible loss E.")] = True,
     delta: Annotated[float, typer.Option(help="Where Huber's loss turns linear, nats of log loss.")] = 1e-3,
@@ -42,7 +48,10 @@ def fit(
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Fit a power law with an offset, L = E + A/N^a or L = E + A/N^a + B/D^b, with bootstrap intervals."""
+    """Fit a power law with an offset to measured losses.
+
+    L = E + A/N^a or L = E + A/N^a + B/D^b, with bootstrap intervals.
+    """
     import numpy as np
 
     from skmfast.errors import CorpusError

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     Columns = dict[str, npt.ArrayLike]
     Measured = tuple[Columns, dict[str, Any]]  # columns of the table, and what was fitted
 
-Tokens = Annotated[str, typer.Option(help="What is counted: words, or bytes:N for strings of N bytes.")]
+Tokens = Annotated[
+    str, typer.Option(help="What is counted: words, or bytes:N for strings of N bytes.", metavar="KIND")
+]
 
 
 @laws.command()
@@ -35,7 +37,7 @@ def heaps(
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Heaps' law on files: how many different tokens the first n hold, and its exponent.
+    """Heaps' law on files: different tokens among the first n.
 
     The exponent is the slope at the end of the data; its interval sees that words come in bursts.
     """
@@ -54,11 +56,14 @@ def zipf(
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Zipf's law on files: the exponent by maximum likelihood, and what regression on ranks would say.
+    """Zipf's law on files: the exponent of frequencies.
 
-    Also the share of the next tokens that will be new (Good-Turing), and discount and concentration of the
-    Pitman-Yor process with the greatest likelihood.
+    It is fitted by maximum likelihood; beside it stands what regression on ranks would say. Also the share of
+    the next tokens that will be new (Good-Turing), and discount and concentration of the Pitman-Yor process
+    with the greatest likelihood.
     """
+    if minimum is not None and minimum < 1:
+        fail(f"--minimum: {minimum} is less than 1")
 
     def measured(labels: Labels, level: float) -> Measured:
         return _zipf(labels, minimum, level)
@@ -69,11 +74,14 @@ def zipf(
 @laws.command("learning-curve")
 def learning_curve(
     paths: Files,
-    code: Annotated[str, typer.Option(help="Code whose lengths depend on counts: context-tree or kt.")] = (
-        "context-tree"
-    ),
+    code: Annotated[
+        str, typer.Option(help="Code whose lengths depend on counts: context-tree or kt.", metavar="CODE")
+    ] = ("context-tree"),
     order: Annotated[
-        str, typer.Option(help="Order in which blocks are seen: shuffled, or corpus (as they stand).")
+        str,
+        typer.Option(
+            help="Order in which blocks are seen: shuffled, or corpus (as they stand).", metavar="ORDER"
+        ),
     ] = "shuffled",
     per_octave: Annotated[int, typer.Option(help="Points for each doubling of the size.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of the shuffling and of the bootstrap.")] = 0,
@@ -84,10 +92,11 @@ def learning_curve(
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Bits per byte of the next block against bytes seen, all files as one corpus, with its power law.
+    """Bits per byte of the next block against bytes seen.
 
-    Also the exponents of Heaps and Zipf of words and of strings of four bytes, and the data-scaling exponent
-    1 - d that they predict. Exit code 1 says that there is no law; the message says why.
+    All files are one corpus, and a power law is fitted. Also the exponents of Heaps and Zipf of words and of
+    strings of four bytes, and the data-scaling exponent 1 - d that they predict. Exit code 1 says that a file
+    cannot be read or that there is no law; the message says why.
     """
     from skmfast.codes.registry import make_code
     from skmfast.corpora import Document, expand
@@ -100,7 +109,7 @@ def learning_curve(
     for source in expand(paths):
         for item in source.documents():
             if not isinstance(item, Document):
-                fail(f"{item.source}: {item.reason}")
+                fail(f"{item.source}: {item.reason}", FAILED)
             documents.append(item.data)
     with usage_errors():
         try:
@@ -156,6 +165,8 @@ def _measure(
     from skmfast.laws.tables import Table, stacked
 
     check_targets(out, plot)
+    if not 0 < level < 1:
+        fail(f"--level: {level:g} is not between 0 and 1")
     parts: list[Columns] = []
     fitted: dict[str, dict[str, Any]] = {}
     streams, failed = _streams(paths, tokens)

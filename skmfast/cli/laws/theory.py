@@ -14,11 +14,13 @@ from skmfast.cli.targets import check_targets
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-Discounts = Annotated[str, typer.Option(help="Discounts d, between 0 and 1, separated by commas.")]
+Discounts = Annotated[
+    str, typer.Option(help="Discounts d, between 0 and 1, separated by commas.", metavar="LIST")
+]
 ContentBits = Annotated[float, typer.Option(help="H0, bits of an element's content.")]
-LeastSentences = Annotated[float, typer.Option("--from", help="Smallest number of sentences.")]
-MostSentences = Annotated[float, typer.Option(help="Largest number of sentences.")]
 PerDecade = Annotated[int, typer.Option(help="Points to a decade.")]
+
+_MOST_CLASSES = 300  # their ranks are 64-bit numbers of up to 308 digits
 
 
 @laws.command()
@@ -28,8 +30,12 @@ def redundancy(
     content_bits: ContentBits = 75.0,
     groups: Annotated[int, typer.Option(help="Groups of sentences, each with templates of its own.")] = 6,
     templates: Annotated[int, typer.Option(help="Templates to a group.")] = 40,
-    from_: LeastSentences = 1e3,
-    to: MostSentences = 1e8,
+    from_: Annotated[
+        float, typer.Option("--from", help="Smallest number of sentences. Default: 1e3", show_default=False)
+    ] = 1e3,
+    to: Annotated[
+        float, typer.Option(help="Largest number of sentences. Default: 1e8", show_default=False)
+    ] = 1e8,
     per_decade: PerDecade = 5,
     sample: Annotated[
         float, typer.Option(help="Also sample one corpus of so many sentences to each discount; 0: none.")
@@ -42,9 +48,9 @@ def redundancy(
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Redundancy of a Bayes code against the number of sentences: expected, exactly, and of sampled corpora.
+    """Redundancy of a Bayes code against sentences seen.
 
-    Per sentence, knowledge falls as N^-(1-d) and syntax as log N / N.
+    Expected, exactly, and of sampled corpora, a sentence: knowledge falls as N^-(1-d), syntax as log N / N.
     """
     import numpy as np
 
@@ -89,7 +95,8 @@ def capacity(
     discount: Discounts = "0.3,0.5,0.7,0.9",
     content_bits: ContentBits = 75.0,
     rate_law: Annotated[
-        str, typer.Option(help="Distortion-rate function of an element: linear or exponential.")
+        str,
+        typer.Option(help="Distortion-rate function of an element: linear or exponential.", metavar="NAME"),
     ] = "linear",
     rate: Annotated[
         float, typer.Option(help="b of the exponential D0 2^(-bR): factor 2^b by each bit kept.")
@@ -101,15 +108,17 @@ def capacity(
         float, typer.Option(help="Bits per sentence lost by a model that knows no syntax.")
     ] = 20.0,
     from_: Annotated[float, typer.Option("--from", help="Smallest capacity in bits.")] = 1.0,
-    to: Annotated[float, typer.Option(help="Largest capacity in bits.")] = 1e12,
+    to: Annotated[
+        float, typer.Option(help="Largest capacity in bits. Default: 1e12", show_default=False)
+    ] = 1e12,
     per_decade: PerDecade = 20,
     out: TableOut = None,
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Least distortion against capacity, by reverse water-filling over infinitely many elements.
+    """Least distortion of a model against its capacity.
 
-    It falls as C^-(1/d-1).
+    Computed by reverse water-filling over infinitely many elements, it falls as C^-(1/d-1).
     """
     import numpy as np
 
@@ -151,16 +160,20 @@ def acquisition(
         float, typer.Option(help="Share of an element's sentences that state what is followed.")
     ] = 1.0,
     classes: Annotated[int, typer.Option(help="Classes of frequency: decades of ranks from 1 on.")] = 6,
-    from_: LeastSentences = 1e1,
-    to: MostSentences = 1e12,
+    from_: Annotated[
+        float, typer.Option("--from", help="Smallest number of sentences. Default: 10", show_default=False)
+    ] = 10,
+    to: Annotated[
+        float, typer.Option(help="Largest number of sentences. Default: 1e12", show_default=False)
+    ] = 1e12,
     per_decade: PerDecade = 5,
     out: TableOut = None,
     plot: Plot = None,
     json: Json = False,
 ) -> None:
-    """Bits still missing by class of frequency, and how far down the ranks knowledge reaches.
+    """Bits still missing by class of frequency.
 
-    Classes are learnt one after the other; the rank that is known with probability 1/2 grows as n^d.
+    Classes are learnt one after the other. Also the rank that is known with probability 1/2: it grows as n^d.
     """
     import numpy as np
 
@@ -174,7 +187,9 @@ def acquisition(
         first, last = _range("--from", from_, "--to", to)
         sizes = log_spaced(last, _at_least_one("--per-decade", per_decade), smallest=first)
         zipf = ZipfMandelbrot.of_discount(discount)
-        edges = 10.0 ** np.arange(_at_least_one("--classes", classes) + 1)
+        if not 1 <= classes <= _MOST_CLASSES:
+            raise ValueError(f"--classes: {classes} is not 1 to {_MOST_CLASSES}")
+        edges = 10.0 ** np.arange(classes + 1)
         losses = loss_by_class(zipf, sizes, edges, content_bits, statement_rate)
         frontier = frontier_rank(zipf, sizes, statement_rate=statement_rate)
     parts: list[dict[str, npt.ArrayLike]] = [
