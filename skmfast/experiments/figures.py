@@ -131,7 +131,10 @@ def caption(figure: Figure, lines: Sequence[str]) -> None:
     """Small print below the panels; leaves room for it."""
     height = float(figure.get_size_inches()[1])
     room = (0.16 * len(lines) + 0.06) / height
-    figure.tight_layout(rect=(0, room, 1, 1), w_pad=1.6)
+    # Each gap between panels as wide as what stands in it, a legend or long names.
+    figure.set_layout_engine(
+        "constrained", rect=(0, room, 1, 1 - room), w_pad=0.1, h_pad=0.1, wspace=0.03, hspace=0
+    )
     figure.text(
         0.008, 0.04 / height, "\n".join(lines), fontsize=7, color=MUTED, va="bottom", linespacing=1.35
     )

@@ -317,6 +317,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     figures.dress(
         axes[0], "training sentences about the element, at least", "share of answers", "wrong answers"
     )
+    axes[0].tick_params(axis="x", labelsize=7.5)
     figures.dress(axes[1], "probability of the best answer", "share correct", "calibration")
     figures.dress(axes[2], "share of wrong answers", "", "fresh sentences")
     for panel in axes[:2]:
@@ -371,8 +372,9 @@ def _rate_panel(axes: Axes, fits: list[Fit]) -> None:
             axes.hlines(place, fit.low, fit.high, color=color, linewidth=1.4, alpha=0.6)
         axes.plot([fit.value], [place], marker="o", markersize=5.5, color=color, linestyle="none")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.invert_yaxis()
-    axes.set_xlim(left=-0.02)
+    axes.set_ylim(len(rows) - 0.6, -0.4)
+    axes.set_xlim(left=-0.01)
+    axes.margins(x=0.06)
 
 
 def _notes(fits: list[Fit]) -> list[str]:

@@ -392,6 +392,7 @@ def draw(table: pa.Table, fits: pa.Table, path: str | os.PathLike[str]) -> None:
     )
     figures.dress(axes[2], "parameters", "bits of knowledge per parameter", "what is stored", log_x=True)
     axes[2].set_ylim(bottom=0)
+    axes[0].set_ylim(top=1.8 * axes[0].get_ylim()[1])  # room for the legend
     for panel in (axes[0], axes[2]):
         figures.legend(panel)
     figures.legend_beside(axes[1], "sentences")
@@ -411,11 +412,10 @@ def _total_panel(axes: Axes, columns: Columns, fits: list[Fit]) -> None:
     factor = find_fit(fits, "bits per parameter", "by the capacity law")
     law = where(columns, series="capacity")
     if factor.is_fitted:
-        shown = (law["capacity_bits"] / factor.value >= points.x[0] / 3) & (
-            law["capacity_bits"] / factor.value <= points.x[-1] * 3
-        )
+        parameters = law["capacity_bits"] / factor.value
+        shown = (parameters >= points.x[0] / 1.5) & (parameters <= points.x[-1] * 1.5)
         figures.theory(
-            axes, law["capacity_bits"][shown] / factor.value, law["excess_bits"][shown],
+            axes, parameters[shown], law["excess_bits"][shown],
             f"reverse water-filling, {factor.value:.2g} bits a parameter",
         )  # fmt: skip
 
