@@ -12,7 +12,7 @@ In the second family many splits save fewer bits than their parameters cost, so 
 symbols. The record has beside the two-part code the tree with the least -log2 likelihood + log2(n)/2 for
 each parameter (BIC), the cheapest that a split can be without favouring some trees over others.
 
-    python bench/recover_trees.py --out bench/results/recover_trees.json
+    python bench/recover_trees.py --out FILE
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ void mixed_calls(std::span<const std::uint8_t> plan, std::span<const std::uint8_
     const std::uint32_t odd_total = (std::uint32_t{1} << bits) - (bits > 1 ? 1 : 0);
     const std::uint32_t p1 = step == 0 ? 1 : step * 0x01010101U;
     std::uint32_t target = 0;
-    switch (step & 3) {
+    switch (step % 3) {
       case 0:
         target = decoder.decode_target(odd_total);
         require(target < odd_total);
@@ -40,7 +40,6 @@ void mixed_calls(std::span<const std::uint8_t> plan, std::span<const std::uint8_
         break;
       }
       case 2: encoder.encode_bit(decoder.decode_bit(p1 == ~0U ? p1 - 1 : p1), p1 == ~0U ? p1 - 1 : p1); break;
-      case 3: encoder.encode_raw(decoder.decode_raw(bits), bits); break;
     }
     require(decoder.position() <= message.size());
     if (decoder.failed()) return;

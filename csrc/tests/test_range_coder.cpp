@@ -11,8 +11,8 @@
 namespace {
 
 struct Step {
-  enum Kind { kFrequency, kShift, kBit, kRaw } kind;
-  std::uint32_t cum, freq, total;  // kBit: cum is the bit, freq is p1; kRaw: cum is the value
+  enum Kind { kFrequency, kShift, kBit } kind;
+  std::uint32_t cum, freq, total;  // kBit: cum is the bit, freq is p1
 };
 
 double ideal_bits(const Step& step) {
@@ -23,19 +23,13 @@ double ideal_bits(const Step& step) {
       const double p1 = std::ldexp(static_cast<double>(step.freq), -32);
       return -std::log2(step.cum ? p1 : 1 - p1);
     }
-    case Step::kRaw: return step.total;
   }
   return 0;
 }
 
 /// Frequencies of every size, with the extremes (certain, 1 in 2^31) often.
 Step random_step(std::mt19937_64& random) {
-  Step step{static_cast<Step::Kind>(random() % 4), 0, 0, 0};
-  if (step.kind == Step::kRaw) {
-    step.total = static_cast<std::uint32_t>(random() % 32);
-    step.cum = static_cast<std::uint32_t>(random()) & ((std::uint32_t{1} << step.total) - 1);
-    return step;
-  }
+  Step step{static_cast<Step::Kind>(random() % 3), 0, 0, 0};
   if (step.kind == Step::kBit) {
     const std::uint32_t p1 = static_cast<std::uint32_t>(random()) >> (random() % 32);
     step.freq = p1 == 0 ? 1 : random() % 2 ? p1 : ~p1 + 1;
@@ -58,7 +52,6 @@ void encode(skm::RangeEncoder& encoder, const Step& step) {
     case Step::kFrequency: encoder.encode(step.cum, step.freq, step.total); break;
     case Step::kShift: encoder.encode_shift(step.cum, step.freq, step.total); break;
     case Step::kBit: encoder.encode_bit(step.cum != 0, step.freq); break;
-    case Step::kRaw: encoder.encode_raw(step.cum, step.total); break;
   }
 }
 
@@ -66,7 +59,6 @@ bool decode_matches(skm::RangeDecoder& decoder, const Step& step) {
   std::uint32_t target = 0;
   switch (step.kind) {
     case Step::kBit: return decoder.decode_bit(step.freq) == (step.cum != 0);
-    case Step::kRaw: return decoder.decode_raw(step.total) == step.cum;
     case Step::kFrequency: target = decoder.decode_target(step.total); break;
     case Step::kShift: target = decoder.decode_target_shift(step.total); break;
   }

@@ -18,7 +18,6 @@ pytestmark = [
 ]
 
 OBJECTIVE = kernels.Objective(label_smoothing=0.1, z_loss=0.01, softcap=9.0)
-ASKED = {"objective": OBJECTIVE, "entropy": True, "argmax": True}
 CUT, VOCABULARY = 33, 50
 
 

@@ -27,7 +27,6 @@ static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must round to float at eve
 
 inline constexpr float kExpScale = 0x1.715476p+20f;
 inline constexpr unsigned kExpFractionBits = 20;
-inline constexpr unsigned kExpIndexBits = 4;
 inline constexpr unsigned kWeightOneBits = 31;  // weight of x = max is 1 << 31
 inline constexpr std::uint32_t kExpLinear = 45428;
 inline constexpr std::uint32_t kExpQuadratic = 970;

@@ -71,9 +71,6 @@ class RangeEncoder {
     emit();
   }
 
-  /// The lowest `count` bits of `value`, unmodelled; count <= 31.
-  void encode_raw(std::uint32_t value, unsigned count) { encode_shift(value, 1, count); }
-
   /// Writes the last byte and returns the whole message, valid until the encoder is used again or
   /// destroyed. Call once; then only reset().
   std::span<const std::uint8_t> finish() {
@@ -176,13 +173,6 @@ class RangeDecoder {
     range_ = bit ? split : range_ - split;
     refill();
     return bit;
-  }
-
-  /// `count` unmodelled bits, count <= 31.
-  std::uint32_t decode_raw(unsigned count) noexcept {
-    const std::uint32_t value = decode_target_shift(count);
-    consume(value, 1);
-    return value;
   }
 
   /// True once no encoder can have written what was read: the stream named a point outside every

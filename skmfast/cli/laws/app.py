@@ -54,7 +54,7 @@ def report(
         cells = list(zip(*(table.columns[name].tolist() for name in names), strict=True))
         print_rows(names, [[_shown(value) for value in row] for row in _thinned(cells)], title=title)
         if len(cells) > _SHOWN_ROWS:
-            print(f"{_SHOWN_ROWS} of {len(cells)} rows; --out or --json gives them all.")
+            print(f"{_SHOWN_ROWS} of {len(cells):,} rows; --out or --json gives them all.")
 
 
 def _thinned(rows: list[Any]) -> list[Any]:
