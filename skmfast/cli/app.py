@@ -93,7 +93,8 @@ def run() -> None:
 
 def _drop_output() -> None:
     """Python flushes standard output once more when it exits: nobody reads it, or there is no room for it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> None:

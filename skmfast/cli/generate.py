@@ -128,6 +128,8 @@ def _frequencies(
         )
     if num_elements is None:
         raise ValueError(f"--frequencies {law} needs --people")
+    if num_elements < 1:
+        raise ValueError(f"--people: {num_elements} is less than 1")
     return (
         Uniform(num_elements)
         if law == "uniform"

@@ -79,6 +79,7 @@ def test_bytes_as_tokens(tmp_path):
         (["--concentration", "-0.5"], "concentration=-0.5"),
         (["--frequencies", "normal"], "not one of pitman-yor, zipf, uniform"),
         (["--frequencies", "uniform"], "needs --people"),
+        (["--frequencies", "uniform", "--people", "0"], "--people: 0 is less than 1"),
         (["--frequencies", "uniform", "--people", "1e9"], "names for 160,000,000"),
         (["--frequencies", "zipf", "--people", "9", "--discount", "0.5"], "--discount does not belong"),
         (["--people", "9"], "--people does not belong to --frequencies pitman-yor"),

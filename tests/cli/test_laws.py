@@ -225,6 +225,7 @@ def test_golden_fit_of_chinchilla(corpora_dir):
         (["capacity", "--rate-law", "cubic"], "'cubic' is neither linear nor exponential"),
         (["capacity", "--from", "0"], "are not ascending positive numbers"),
         (["capacity", "--content-bits", "-1"], "content_bits: -1.0 is not a positive"),
+        (["capacity", "--syntax-parameters", "-1"], "--syntax-parameters: -1 is not a finite number"),
         (["capacity", "--per-decade", "0"], "--per-decade: 0 is less than 1"),
         (["acquisition", "--discount", "0"], "discount: 0.0 is not between"),
         (["acquisition", "--classes", "0"], "--classes: 0 is not 1 to 300"),

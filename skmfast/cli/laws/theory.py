@@ -132,6 +132,10 @@ def capacity(
         if rate_law not in ("linear", "exponential"):
             raise ValueError(f"--rate-law: {rate_law!r} is neither linear nor exponential")
         law = LinearRate(content_bits) if rate_law == "linear" else ExponentialRate(content_bits, rate)
+        if not 0 <= syntax_parameters < float("inf"):
+            raise ValueError(
+                f"--syntax-parameters: {syntax_parameters:g} is not a finite number of at least 0"
+            )
         syntax = SyntaxMemory(syntax_parameters, syntax_bits) if syntax_parameters else None
         if not 0 < from_ < to < float("inf"):
             raise ValueError(f"--from {from_:g} --to {to:g}: are not ascending positive numbers")
