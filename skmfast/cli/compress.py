@@ -135,13 +135,19 @@ def _failures(file: str) -> Iterator[None]:
 
 
 def _read(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    if file != "-":
+        return Path(file).read_bytes()
+    if sys.stdin is None:
+        fail("standard input is closed", FAILED)
+    return sys.stdin.buffer.read()
 
 
 def _write(target: str, data: bytes) -> None:
     from skmfast.files import whole_file
 
     if target == "-":
+        if sys.stdout is None:
+            fail("standard output is closed", FAILED)
         sys.stdout.buffer.write(data)
         return
     with _failures(target), whole_file(target) as file:

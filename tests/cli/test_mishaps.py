@@ -100,3 +100,24 @@ def test_names_with_line_breaks_stay_on_their_line(folder):
     done = skmfast("codelength", "a\nb", "absent\x1b31m", "--code", "uniform", cwd=folder)
     assert done.stderr == "skmfast: absent\\x1b31m: does not exist\n"
     assert any(line.split()[:1] == ["a\\nb"] for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "message"),
+    [
+        (">&-", "text -o -", "skmfast: standard output is closed\n"),
+        ("<&-", "- -o out", "skmfast: standard input is closed\n"),
+    ],
+)
+def test_closed_streams(folder, closed, arguments, message):
+    command = f'"{sys.executable}" -c "{PROGRAM}" compress {arguments} --code uniform {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        stdin=subprocess.PIPE,
+    )
+    assert (done.returncode, done.stderr) == (1, message)
+    assert os.listdir(folder) == ["text"]
