@@ -92,6 +92,7 @@ def batches(draw):
 )
 @example(batch=([b"ab" * 40], [b"", b"a" * 20_000, b"b"], [1, 0, 1, 2, 2, 1]), threads=2, code=ContextTree())
 @example(batch=([], [b"", b"abab"], [0, 1, 0, 1, 1]), threads=1, code=ContextTree())
+@example(batch=([b"xy" * 9], [b"abcabdabe", b"abdabbabe"], [0, 1, 0]), threads=1, code=ContextTree())
 @example(batch=([b"a", b"", b"b"], [b"ab"], []), threads=1, code=ContextTree())
 def test_documents_of_a_batch_cost_what_each_costs_alone(batch, threads, code):
     """To the last bit: which others there are, how many and in what order makes no difference."""
