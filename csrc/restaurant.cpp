@@ -413,9 +413,14 @@ void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
   line_->seating.seats = seats_;
   labels_ = labels;
   first_ = seated_;
-  seat_all(TeamMember{0, 1, nullptr}, members > 1 ? kShared : kMaxCustomers);
-  if (members > 1 && failure_ == 0 && seated_ != first_ + labels.size())
-    run_team(members, [&](const TeamMember& member) { seat_all(member, kMaxCustomers); });
+  if (members > 1) {
+    run_team(members, [&](const TeamMember& member) {
+      if (member.part == 0) seat_all(TeamMember{0, 1, nullptr}, kShared);  // while the other threads start
+      seat_all(member, kMaxCustomers);
+    });
+  } else {
+    seat_all(TeamMember{0, 1, nullptr}, kMaxCustomers);
+  }
   if (failure_ == kTooManyTables) throw std::length_error("more tables than labels can number");
   if (failure_ == kOutOfMemory) throw std::bad_alloc();
 }
