@@ -157,7 +157,8 @@ void Restaurant::begin_epoch(std::size_t members) {
     tally.forget_wraps();
   }
   if (own_lines_) std::swap(tallies_, spent_);
-  next_sum_ = next_fill_ = 0;
+  sums_.reset(parts_);
+  fills_.reset(parts_);
   frozen_ = tables_;
   start_ = seated_;
   end_ = seated_ + length;
@@ -228,7 +229,7 @@ void Restaurant::check_places() noexcept {
 void Restaurant::lay_out_together(const TeamMember& member) noexcept {
   Line& line = *lines_[0];
   const SeatingLine& seating = line.seating;
-  for (std::size_t part = next_sum_++; part < parts_; part = next_sum_++) {
+  for (std::size_t part = sums_.take(member); part < parts_; part = sums_.take(member)) {
     line.sizes[part] = line.counts.add(kernels(), tallies_, part * table_grain_,
                                        std::min<std::size_t>((part + 1) * table_grain_, frozen_),
                                        seating.block_shift, seating.run_shift,
@@ -240,7 +241,7 @@ void Restaurant::lay_out_together(const TeamMember& member) noexcept {
     attempt([&] { divide_places(line, parts_); });
     check_places();
   });
-  for (std::size_t part = goes_on_ ? next_fill_++ : parts_; part < parts_; part = next_fill_++)
+  for (std::size_t part = fills_.take(member); goes_on_ && part < parts_; part = fills_.take(member))
     fill_places(line, part, parts_);
   member.sync();
 }

@@ -124,7 +124,7 @@ class Restaurant {
   bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
   alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0;  // where it begins
-  alignas(64) std::atomic<std::uint64_t> next_sum_ = 0, next_fill_ = 0;
+  TwoEnds sums_, fills_;
   // All before have their labels. Who seats the chunk that begins here, and nobody else, may open tables.
   alignas(64) std::atomic<std::uint64_t> seated_ = 0;
   std::uint64_t tables_ = 0;
