@@ -34,10 +34,10 @@ constexpr ChunkLaw kManyTables = {1 << 13, 16}, kFewTables = {1 << 16, 2};
 // more, a thread lays out its own copy of the line, and rather than read the seat of somebody whom another
 // thread may be seating makes that customer's choice again: hardly anyone then waits for another chunk.
 constexpr std::uint64_t kCustomersPerTable = 128;
-constexpr std::uint64_t kTeamGrain = 1 << 15;      // customers of a call that pay for a thread
-constexpr std::uint64_t kShared = 1 << 13;         // customers of an epoch that pay for sharing it
-constexpr std::size_t kTableGrain = 1 << 12;       // tables that are laid out at once
-constexpr std::size_t kLeastTables = 1 << 9;       // tables that pay for sharing them
+constexpr std::uint64_t kTeamGrain = 1 << 15;  // customers of a call that pay for a thread
+constexpr std::uint64_t kShared = 1 << 13;     // customers of an epoch that pay for sharing it
+constexpr std::size_t kTableGrain = 1 << 12;   // tables that are laid out at once
+constexpr std::size_t kLeastTables = 1 << 9;   // tables that pay for sharing them
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -211,7 +211,9 @@ void Restaurant::divide_places(Line& line, std::size_t parts) {
 void Restaurant::fill_places(Line& line, std::size_t part, std::size_t parts) const noexcept {
   const SeatingLine& seating = line.seating;
   const LineSizes from = line.sizes[part], to = line.sizes[part + 1];
-  const std::uint64_t end = seating.run_shift != 0 ? to.singles : seating.block_shift != 0 ? to.runs : to.blocks;
+  const std::uint64_t end = seating.run_shift != 0     ? to.singles
+                            : seating.block_shift != 0 ? to.runs
+                                                       : to.blocks;
   std::uint32_t* const places = line.places.get();
   const std::size_t grain = parts > 1 ? table_grain_ : frozen_;
   line.counts.fill(kernels(), part * grain, std::min<std::size_t>((part + 1) * grain, frozen_),
@@ -230,12 +232,11 @@ void Restaurant::lay_out_together(const TeamMember& member) noexcept {
   Line& line = *lines_[0];
   const SeatingLine& seating = line.seating;
   for (std::size_t part = sums_.take(member); part < parts_; part = sums_.take(member)) {
-    line.sizes[part] = line.counts.add(kernels(), tallies_, part * table_grain_,
-                                       std::min<std::size_t>((part + 1) * table_grain_, frozen_),
-                                       seating.block_shift, seating.run_shift,
-                                       [&](std::size_t first, std::size_t num) {
-                                         for (Tally& tally : tallies_) tally.clear(first, num);
-                                       });
+    line.sizes[part] = line.counts.add(
+        kernels(), tallies_, part * table_grain_, std::min<std::size_t>((part + 1) * table_grain_, frozen_),
+        seating.block_shift, seating.run_shift, [&](std::size_t first, std::size_t num) {
+          for (Tally& tally : tallies_) tally.clear(first, num);
+        });
   }
   member.sync([&] {
     attempt([&] { divide_places(line, parts_); });
@@ -252,8 +253,8 @@ void Restaurant::lay_out_alone(const TeamMember& member) noexcept {
   const SeatingLine& seating = line.seating;
   for (std::size_t part = member.part; part < tallies_.size(); part += member.parts)
     tallies_[part].clear(0, frozen_);  // of the epoch before the last, which all have added
-  line.sizes[0] = line.counts.add(kernels(), spent_, 0, frozen_, seating.block_shift, seating.run_shift,
-                                  [](auto...) {});
+  line.sizes[0] =
+      line.counts.add(kernels(), spent_, 0, frozen_, seating.block_shift, seating.run_shift, [](auto...) {});
   attempt([&] { divide_places(line, 1); });
   member.sync([&] { check_places(); });
   if (goes_on_) fill_places(line, 0, 1);

@@ -410,8 +410,8 @@ std::size_t join_again(const SeatingLine& seating, std::uint64_t end, std::uint3
       point[h] = _mm512_mul_epu32(_mm512_mask_mov_epi64(low, upper, high), _mm512_add_epi64(half[h], whole));
     }
     const __m512i fraction = _mm512_permutex2var_epi32(point[0], evens, point[1]);
-    const __m512i piece = _mm512_permutex2var_epi32(_mm512_srli_epi64(point[0], 32), evens,
-                                                    _mm512_srli_epi64(point[1], 32));
+    const __m512i piece =
+        _mm512_permutex2var_epi32(_mm512_srli_epi64(point[0], 32), evens, _mm512_srli_epi64(point[1], 32));
     const Choices made = choices_at(line, piece, fraction, _mm512_sub_epi32(t, Line::set(1)));
     const auto open = static_cast<__mmask16>(_mm512_movepi32_mask(made.found) | made.unsure);
     const auto joins = static_cast<__mmask16>(refer & ~open);

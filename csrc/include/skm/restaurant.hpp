@@ -101,8 +101,8 @@ class Restaurant {
 
   double discount_, concentration_;
   std::uint64_t key_;
-  std::uint64_t start_ = 0, end_ = 0;  // the epoch's first customer, and the next epoch's
-  std::uint64_t frozen_ = 0;           // tables at start_
+  std::uint64_t start_ = 0, end_ = 0;         // the epoch's first customer, and the next epoch's
+  std::uint64_t frozen_ = 0;                  // tables at start_
   std::vector<std::unique_ptr<Line>> lines_;  // one for each thread; the first always holds, others at times
   std::vector<Tally> tallies_;                // of the epoch's customers, one for each thread
   std::vector<Tally> spent_;                  // of the last epoch, if each thread laid out its own line

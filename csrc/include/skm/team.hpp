@@ -82,8 +82,8 @@ struct TeamMember {
   std::size_t end(std::size_t count) const noexcept { return share(count, part + 1, parts); }
 };
 
-/// Numbered tasks that members of a team take as they have time, even ones from the first up and odd ones from
-/// the last down: with the same tasks again, most find in their caches what they left there.
+/// Numbered tasks that members of a team take as they have time, even ones from the first up and odd ones
+/// from the last down: with the same tasks again, most find in their caches what they left there.
 class TwoEnds {
  public:
   /// To be called by one member while the others wait. Fewer than 2^32 tasks.
