@@ -524,7 +524,6 @@ std::size_t Renderer::draw(std::span<const std::uint32_t> elements, std::uint64_
   });
   for (const Drawn::Block& block : drawn.blocks()) {
     if (!block.failure && block.known == block.end) continue;
-    drawn.team_.reset();
     if (block.failure) std::rethrow_exception(block.failure);
     return block.known;
   }
@@ -548,7 +547,8 @@ void Drawn::begin(std::size_t num_blocks, std::size_t threads) {
   num_blocks_ = num_blocks;
   threads_ = threads;
   constexpr auto nothing = [] {};
-  team_ = std::make_unique<Team>(static_cast<unsigned>(threads), nothing, nothing);
+  if (!team_ || team_->size() != threads || !team_->here())
+    team_ = std::make_unique<Team>(static_cast<unsigned>(threads), nothing, nothing);
 }
 
 /// Each block has counted from 0: it goes behind those before it.
@@ -658,7 +658,6 @@ void Renderer::write(Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offse
       if (block.worker == worker) write_one(block);
     for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) write_one(*block);
   });
-  drawn.team_.reset();
 }
 
 template void Renderer::write(Drawn&, std::uint8_t*, std::uint64_t*, std::uint16_t*, std::uint64_t*,

@@ -23,18 +23,21 @@ constexpr unsigned kRunsPerBlockLog2 = 5;
 
 // Customers that one thread keeps in the first-level cache. Threads that take turns want them longer: what a
 // processor fetches ahead at the end of its chunk is memory that the next one is writing. Where tables are
-// few, hardly anyone waits for another chunk, and they are longer still. The last chunks of a step are short,
-// so that all threads end at about the same time.
+// few they are longer still. The last chunks of a step are short, so that all threads end at about the same
+// time.
 constexpr std::uint64_t kChunk = 2048;
 struct ChunkLaw {
   std::uint64_t longest, per_member;  // so many chunks of what is left of the step, when one is taken
 };
 constexpr ChunkLaw kManyTables = {1 << 13, 16}, kFewTables = {1 << 16, 2};
-constexpr std::uint64_t kCustomersPerTable = 128;  // or more where tables are few
-constexpr std::uint64_t kTeamGrain = 1 << 15;      // customers of a call that pay for a thread
-constexpr std::uint64_t kShared = 1 << 13;         // customers of an epoch that pay for sharing it
-constexpr std::size_t kTableGrain = 1 << 12;       // tables that are laid out at once
-constexpr std::size_t kLeastTables = 1 << 9;       // tables that pay for sharing them
+// What another processor has written takes long to come. Where tables are few, with so many customers each or
+// more, a thread lays out its own copy of the line, and rather than read the seat of somebody whom another
+// thread may be seating makes that customer's choice again: hardly anyone then waits for another chunk.
+constexpr std::uint64_t kCustomersPerTable = 128;
+constexpr std::uint64_t kTeamGrain = 1 << 15;  // customers of a call that pay for a thread
+constexpr std::uint64_t kShared = 1 << 13;     // customers of an epoch that pay for sharing it
+constexpr std::size_t kTableGrain = 1 << 12;   // tables that are laid out at once
+constexpr std::size_t kLeastTables = 1 << 9;   // tables that pay for sharing them
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -44,6 +47,11 @@ const RestaurantKernels& kernels() noexcept {
   if (active_isa() == Isa::avx2) return restaurant_kernels_avx2();
 #endif
   return restaurant_kernels_baseline();
+}
+
+/// Whether kernels of groups may see these customers.
+bool is_small(const SeatingLine& line, std::uint64_t end) noexcept {
+  return end + line.whole < std::uint64_t{1} << 31;
 }
 
 /// A fraction in units of 2^-64, of which 1 has one unit too few.
@@ -66,7 +74,8 @@ struct Restaurant::Hand {
   BigBuffer<std::uint32_t> pending = BigBuffer<std::uint32_t>(kHeld * kPending);
 };
 
-/// The frozen line: who sits at each table, how that is laid out, and the labels.
+/// The frozen line: who sits at each table, how that is laid out, and the labels. It holds for the epoch that
+/// begins at seating.start.
 struct Restaurant::Line {
   TableCounts counts;
   SeatingLine seating{};
@@ -80,10 +89,9 @@ Restaurant::Restaurant(double discount, double concentration, std::uint64_t key,
       concentration_(concentration),
       key_(key),
       frozen_(counts.size()),
-      line_(std::make_unique<Line>()),
-      tallies_(1),
       tables_(counts.size()) {
-  line_->counts.assign(counts);
+  make_room(1);
+  lines_[0]->counts.assign(counts);
   for (const std::uint64_t count : counts) start_ += count;
   seated_ = end_ = start_;
 }
@@ -92,7 +100,7 @@ Restaurant::~Restaurant() = default;
 
 void Restaurant::counts(std::span<std::uint64_t> counts) const noexcept {
   for (std::size_t k = 0; k < counts.size(); ++k) {
-    counts[k] = k < frozen_ ? line_->counts[k] : 0;
+    counts[k] = k < frozen_ ? lines_[0]->counts[k] : 0;
     for (const Tally& tally : tallies_) counts[k] += tally.below_wrap(k);
   }
   for (const Tally& tally : tallies_) {
@@ -101,7 +109,7 @@ void Restaurant::counts(std::span<std::uint64_t> counts) const noexcept {
 }
 
 void Restaurant::epoch_counts(std::span<std::uint64_t> counts) const noexcept {
-  for (std::size_t k = 0; k < frozen_; ++k) counts[k] = line_->counts[k];
+  for (std::size_t k = 0; k < frozen_; ++k) counts[k] = lines_[0]->counts[k];
 }
 
 // ---- epochs --------------------------------------------------------------------------------------
@@ -118,58 +126,76 @@ double Restaurant::growth(double exponent) const noexcept {
   return std::clamp(1.5 * std::pow(last / now, exponent), 2.0, 8.0);
 }
 
+bool Restaurant::few_tables() const noexcept { return frozen_ * kCustomersPerTable < start_; }
+
+/// The line that a thread chooses from.
+const Restaurant::Line& Restaurant::line_of(std::size_t part) const noexcept {
+  return *lines_[lines_[part]->seating.start == start_ ? part : 0];
+}
+
 /// Memory and sizes of the epoch that starts now.
 void Restaurant::begin_epoch(std::size_t members) {
   const std::uint64_t length = epoch_length();
-  line_->counts.resize(tables_, seated_, growth(discount_));
+  own_lines_ = members > 1 && tables_ * kCustomersPerTable < seated_;
+  const std::size_t lines = own_lines_ ? members : 1;
+  for (std::size_t part = 0; part < lines; ++part) {
+    if (part > 0 && lines_[part]->seating.start != start_) lines_[part]->counts.copy(lines_[0]->counts);
+    lines_[part]->counts.resize(tables_, seated_, growth(discount_));
+  }
   const std::uint64_t share = members > 1 ? std::bit_ceil(tables_ / (4 * members)) : kTableGrain;
   table_grain_ = std::clamp<std::uint64_t>(share, kLeastTables, kTableGrain);
   parts_ = (tables_ + table_grain_ - 1) / table_grain_;
-  if (line_->sizes.size() <= parts_) line_->sizes.resize(2 * parts_ + 1);
+  for (std::size_t part = 0; part < lines; ++part) {
+    if (lines_[part]->sizes.size() <= parts_) lines_[part]->sizes.resize(2 * parts_ + 1);
+  }
   for (auto* buffer : {&founders_, &recent_}) {  // recent_ last: what fails must leave it
     if (buffer->size() < length)
       *buffer = BigBuffer<std::uint32_t>(static_cast<std::size_t>(growth(1) * static_cast<double>(length)));
   }
   for (Tally& tally : tallies_) {
-    line_->counts.add_wraps(tally);
+    for (std::size_t part = 0; part < lines; ++part) lines_[part]->counts.add_wraps(tally);
     tally.forget_wraps();
   }
-  next_sum_ = next_fill_ = 0;
-  SeatingLine& seating = line_->seating;
+  if (own_lines_) std::swap(tallies_, spent_);
+  sums_.reset(parts_);
+  fills_.reset(parts_);
+  frozen_ = tables_;
+  start_ = seated_;
+  end_ = seated_ + length;
+  seats_ = labels_.data() + (start_ - first_);
+  for (std::size_t part = 0; part < lines; ++part) begin_line(part);
+}
+
+void Restaurant::begin_line(std::size_t part) {
+  SeatingLine& seating = lines_[part]->seating;
   seating.key = key_;
-  seating.start = seated_;
-  seating.founders = seated_ - tables_;
-  const auto width = static_cast<unsigned>(std::bit_width(seated_.load()));
+  seating.start = start_;
+  seating.founders = start_ - frozen_;
+  const auto width = static_cast<unsigned>(std::bit_width(start_));
   seating.block_shift = width > kBlocksLog2 + 1 ? width - kBlocksLog2 - 1 : 0;
   seating.run_shift = seating.block_shift > kRunsPerBlockLog2 ? seating.block_shift - kRunsPerBlockLog2 : 0;
   const double whole = std::ceil(concentration_);
   seating.whole = static_cast<std::uint64_t>(whole);
   seating.cut = units_of_64_bits(whole - concentration_);
   seating.joins = units_of_64_bits(1.0 - discount_);
-  frozen_ = tables_;
-  start_ = seated_;
-  end_ = seated_ + length;
-  seats_ = labels_.data() + (start_ - first_);
-  seating.seats = seats_;
 }
 
 /// From the sizes of each part's tables to where their blocks, runs and single customers start.
-void Restaurant::divide_places() {
-  Line& line = *line_;
+void Restaurant::divide_places(Line& line, std::size_t parts) {
   LineSizes total;
-  for (std::size_t part = 0; part < parts_; ++part) {
+  for (std::size_t part = 0; part < parts; ++part) {
     const LineSizes own = line.sizes[part];
     line.sizes[part] = total;
     total.blocks += own.blocks;
     total.runs += own.runs;
     total.singles += own.singles;
   }
-  line.sizes[parts_] = total;
-  for (std::size_t part = 0; part <= parts_; ++part) {
+  line.sizes[parts] = total;
+  for (std::size_t part = 0; part <= parts; ++part) {
     line.sizes[part].runs += total.blocks;
     line.sizes[part].singles += total.blocks + total.runs;
   }
-  const std::size_t places = line.sizes[parts_].singles;
+  const std::size_t places = line.sizes[parts].singles;
   if (line.places.size() < places)
     line.places =
         BigBuffer<std::uint32_t>(static_cast<std::size_t>(growth(discount_) * static_cast<double>(places)));
@@ -181,41 +207,76 @@ void Restaurant::divide_places() {
   seating.run_end = seating.block_end + (total.runs << seating.run_shift);
 }
 
+/// Labels of one of some parts of the tables to their places.
+void Restaurant::fill_places(Line& line, std::size_t part, std::size_t parts) const noexcept {
+  const SeatingLine& seating = line.seating;
+  const LineSizes from = line.sizes[part], to = line.sizes[part + 1];
+  const std::uint64_t end = seating.run_shift != 0     ? to.singles
+                            : seating.block_shift != 0 ? to.runs
+                                                       : to.blocks;
+  std::uint32_t* const places = line.places.get();
+  const std::size_t grain = parts > 1 ? table_grain_ : frozen_;
+  line.counts.fill(kernels(), part * grain, std::min<std::size_t>((part + 1) * grain, frozen_),
+                   seating.block_shift, seating.run_shift,
+                   {places + from.blocks, places + from.runs, places + from.singles, places + end});
+}
+
+/// Whether there was memory for places; if not, the epoch is to begin again.
+void Restaurant::check_places() noexcept {
+  goes_on_ = failure_ == 0;
+  if (!goes_on_) end_ = start_;
+}
+
 /// The line of those who sit already, by all members together.
-void Restaurant::lay_out(const TeamMember& member) noexcept {
-  Line& line = *line_;
-  const unsigned block_shift = line.seating.block_shift, run_shift = line.seating.run_shift;
-  const auto first_table = [&](std::size_t part) {
-    return std::min<std::size_t>(part * table_grain_, frozen_);
-  };
-  for (std::size_t part = next_sum_++; part < parts_; part = next_sum_++) {
-    line.sizes[part] = line.counts.add(kernels(), tallies_, first_table(part), first_table(part + 1),
-                                       block_shift, run_shift);
+void Restaurant::lay_out_together(const TeamMember& member) noexcept {
+  Line& line = *lines_[0];
+  const SeatingLine& seating = line.seating;
+  for (std::size_t part = sums_.take(member); part < parts_; part = sums_.take(member)) {
+    line.sizes[part] = line.counts.add(
+        kernels(), tallies_, part * table_grain_, std::min<std::size_t>((part + 1) * table_grain_, frozen_),
+        seating.block_shift, seating.run_shift, [&](std::size_t first, std::size_t num) {
+          for (Tally& tally : tallies_) tally.clear(first, num);
+        });
   }
   member.sync([&] {
-    attempt([&] { divide_places(); });
-    goes_on_ = failure_ == 0;
-    if (!goes_on_) end_ = start_;  // the epoch is to begin again
+    attempt([&] { divide_places(line, parts_); });
+    check_places();
   });
-  std::uint32_t* const places = line.places.get();
-  for (std::size_t part = goes_on_ ? next_fill_++ : parts_; part < parts_; part = next_fill_++) {
-    const LineSizes from = line.sizes[part], to = line.sizes[part + 1];
-    const std::uint64_t end = run_shift != 0 ? to.singles : block_shift != 0 ? to.runs : to.blocks;
-    line.counts.fill(kernels(), first_table(part), first_table(part + 1), block_shift, run_shift,
-                     {places + from.blocks, places + from.runs, places + from.singles, places + end});
-  }
+  for (std::size_t part = fills_.take(member); goes_on_ && part < parts_; part = fills_.take(member))
+    fill_places(line, part, parts_);
   member.sync();
+}
+
+/// The same by each member for itself.
+void Restaurant::lay_out_alone(const TeamMember& member) noexcept {
+  Line& line = *lines_[member.part];
+  const SeatingLine& seating = line.seating;
+  for (std::size_t part = member.part; part < tallies_.size(); part += member.parts)
+    tallies_[part].clear(0, frozen_);  // of the epoch before the last, which all have added
+  line.sizes[0] =
+      line.counts.add(kernels(), spent_, 0, frozen_, seating.block_shift, seating.run_shift, [](auto...) {});
+  attempt([&] { divide_places(line, 1); });
+  member.sync([&] { check_places(); });
+  if (goes_on_) fill_places(line, 0, 1);
+}
+
+void Restaurant::lay_out(const TeamMember& member) noexcept {
+  if (own_lines_) {
+    lay_out_alone(member);
+  } else {
+    lay_out_together(member);
+  }
 }
 
 // ---- customers -----------------------------------------------------------------------------------
 
 /// Choices of customers begin to end - 1; offsets of those still pending. Returns their number.
-std::size_t Restaurant::choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
-                               std::uint32_t* pending, UncountedLabels& uncounted) const noexcept {
-  const SeatingLine& line = line_->seating;
+std::size_t Restaurant::choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end,
+                               std::uint32_t* choices, std::uint32_t* pending,
+                               UncountedLabels& uncounted) const noexcept {
   const RestaurantKernels& plain = restaurant_kernels_baseline();
   const RestaurantKernels& fast = kernels();
-  const bool small = end + line.whole < std::uint64_t{1} << 31;
+  const bool small = is_small(line, end);
   const std::uint64_t first = std::min(end, (begin + 3) / 4 * 4);
   const std::uint64_t last = small ? end - (end - first) % fast.group : first;
   std::size_t count = plain.choose(line, begin, first, choices, pending, uncounted);
@@ -226,7 +287,7 @@ std::size_t Restaurant::choose(std::uint64_t begin, std::uint64_t end, std::uint
 
 /// The end of the chunk that begins here: a multiple of kChunk, where a kernel's group ends, or the step's.
 std::uint64_t Restaurant::chunk_end(std::uint64_t begin, std::size_t members) const noexcept {
-  const ChunkLaw law = frozen_ * kCustomersPerTable < start_ ? kFewTables : kManyTables;
+  const ChunkLaw law = few_tables() ? kFewTables : kManyTables;
   const std::uint64_t even = (step_end_ - begin) / (members * law.per_member);
   const std::uint64_t length = members > 1 ? std::clamp(even, kChunk, law.longest) : kChunk;
   return std::min((begin + length) / kChunk * kChunk, step_end_);
@@ -241,19 +302,26 @@ void Restaurant::fetch_seats(std::uint64_t begin) const noexcept {
   for (std::uint64_t i = 0; i < kLabels; i += kLine) __builtin_prefetch(seats + i, 1);
 }
 
-/// Choices of customers begin to end - 1, and labels of those who join customers that have theirs.
+/// Choices of customers begin to end - 1, and labels of those who join customers that have theirs, or whose
+/// labels can be known.
 void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept {
+  const SeatingLine& line = line_of(part).seating;
   Hand& hand = hands_[part];
   const std::size_t slot = (hand.first + hand.num++) % kHeld;
   std::uint32_t* const pending = hand.pending_of(slot);
   std::uint32_t* const chunk = seats_ + (begin - start_);
   Tally& tally = tallies_[part];
   UncountedLabels uncounted = tally.to_count(hand.uncounted, hand.num_uncounted);
-  const std::size_t open = choose(begin, end, chunk, pending, uncounted);
+  const std::size_t open = choose(line, begin, end, chunk, pending, uncounted);
   tally.counted(uncounted);
   hand.uncounted = uncounted.labels;
   hand.num_uncounted = uncounted.num;
   tally.fetch(chunk, end - begin);
+  if (line.seats == nullptr) {
+    const RestaurantKernels& fast = is_small(line, end) ? kernels() : restaurant_kernels_baseline();
+    hand.chunks[slot] = {begin, end, fast.join_again(line, end, seats_, pending, open)};
+    return;
+  }
   const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
   const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
   hand.chunks[slot] = {begin, end, kernels().join(epoch, settled, pending, open)};
@@ -376,6 +444,8 @@ void Restaurant::plan(std::uint64_t longest, std::size_t members) {
   new_epoch_ = seated_ == end_;
   if ((new_epoch_ ? epoch_length() : end_ - seated_) > longest) return;
   if (new_epoch_) begin_epoch(members);
+  const bool reads_seats = members == 1 || !few_tables();
+  for (auto& line : lines_) line->seating.seats = reads_seats ? seats_ : nullptr;
   step_end_ = std::min(end_, last);
   next_chunk_ = seated_.load();
   goes_on_ = true;
@@ -395,27 +465,38 @@ void Restaurant::seat_all(const TeamMember& member, std::uint64_t longest) noexc
   std::copy_n(seats_ + first, member.end(kept) - first, recent_.get() + first);
 }
 
+/// For what each member has of its own.
+void Restaurant::make_room(std::size_t members) {
+  while (lines_.size() < members) lines_.push_back(std::make_unique<Line>());
+  if (tallies_.size() < members) tallies_.resize(members);
+  if (spent_.size() < members) spent_.resize(members);
+  if (hands_.size() < members) hands_.resize(members);
+}
+
 void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
   if (labels.size() > kMaxCustomers - seated_)
     throw std::length_error("more customers than a point tells apart");
   if (seated_ == 0 && !labels.empty()) {
     constexpr std::uint64_t kOne = 1;
-    line_->counts.assign({&kOne, 1});
+    lines_[0]->counts.assign({&kOne, 1});
     frozen_ = tables_ = seated_ = start_ = end_ = 1;
     labels[0] = 0;
     labels = labels.subspan(1);
   }
   const auto members = static_cast<unsigned>(part_count(labels.size(), kTeamGrain, threads));
-  if (tallies_.size() < members) tallies_.resize(members);
-  if (hands_.size() < members) hands_.resize(members);
+  make_room(members);
   failure_ = 0;
   seats_ = recent_.get();
-  line_->seating.seats = seats_;
   labels_ = labels;
   first_ = seated_;
-  seat_all(TeamMember{0, 1, nullptr}, members > 1 ? kShared : kMaxCustomers);
-  if (members > 1 && failure_ == 0 && seated_ != first_ + labels.size())
-    run_team(members, [&](const TeamMember& member) { seat_all(member, kMaxCustomers); });
+  if (members > 1) {
+    run_team(members, [&](const TeamMember& member) {
+      if (member.part == 0) seat_all(TeamMember{0, 1, nullptr}, kShared);  // while the other threads start
+      seat_all(member, kMaxCustomers);
+    });
+  } else {
+    seat_all(TeamMember{0, 1, nullptr}, kMaxCustomers);
+  }
   if (failure_ == kTooManyTables) throw std::length_error("more tables than labels can number");
   if (failure_ == kOutOfMemory) throw std::bad_alloc();
 }

@@ -56,19 +56,18 @@ class Tally {
     }
   }
 
-  /// Adds what was counted to the `num` counts of tables first, first + 1, ..., and forgets it but for wraps.
-  void move_to(const RestaurantKernels& kernels, std::uint32_t* counts, std::size_t first,
-               std::size_t num) noexcept {
-    const std::size_t known = std::max(counters_.size(), std::size_t{kShift}) - kShift;
-    if (first >= known) return;
-    kernels.add_tallies(counts, counters_.get() + kShift + first, std::min(num, known - first));
-    for (std::size_t k = first; k < std::min<std::size_t>(first + num, kHot); ++k) {
-      for (std::uint32_t copy = 0; copy + 1 < kCopies; ++copy) {
-        std::uint8_t& counter = counters_[k + copy * kHot];
-        counts[k - first] += counter;
-        counter = 0;
-      }
-    }
+  /// Adds what was counted, but for wraps, to the `num` counts of tables first, first + 1, ...
+  void add_to(const RestaurantKernels& kernels, std::uint32_t* counts, std::size_t first,
+              std::size_t num) const noexcept {
+    for_each_run(first, num, [&](std::size_t table, std::size_t at, std::size_t some) {
+      kernels.add_tallies(counts + (table - first), counters_.get() + at, some);
+    });
+  }
+  /// Forgets what was counted, but for wraps, at these tables.
+  void clear(std::size_t first, std::size_t num) noexcept {
+    for_each_run(first, num, [&](std::size_t, std::size_t at, std::size_t some) {
+      std::fill_n(counters_.get() + at, some, std::uint8_t{0});
+    });
   }
 
   /// Customers counted at table k but for those of wraps.
@@ -86,6 +85,17 @@ class Tally {
 
  private:
   static constexpr std::uint32_t kHot = kHotTables, kCopies = kHotCopies, kShift = kColdShift;
+
+  /// Calls use(table, counter, number) for runs of counters in a row of tables in a row, until all counters
+  /// of the `num` tables from `first` on were there.
+  template <class Use>
+  void for_each_run(std::size_t first, std::size_t num, Use&& use) const noexcept {
+    const std::size_t known = std::max(counters_.size(), std::size_t{kShift}) - kShift;
+    if (first >= known) return;
+    use(first, kShift + first, std::min(num, known - first));
+    for (std::uint32_t copy = 0; first < kHot && copy + 1 < kCopies; ++copy)
+      use(first, copy * kHot + first, std::min(num, kHot - first));
+  }
 
   static constexpr std::uint32_t kCold = 1 << 16;
   static constexpr std::size_t kCached = 1 << 20;

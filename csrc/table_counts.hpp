@@ -46,6 +46,14 @@ class TableCounts {
     size_ = tables;
   }
 
+  /// Becomes a copy. Throws std::bad_alloc.
+  void copy(const TableCounts& other) {
+    size_ = 0;
+    resize(other.size_, 0);
+    std::copy_n(other.low_.get(), size_, low_.get());
+    high_ = other.high_;
+  }
+
   /// Adds what the tally's wraps stand for.
   void add_wraps(const Tally& tally) noexcept {
     for (const std::uint32_t k : tally.wraps()) {
@@ -55,16 +63,18 @@ class TableCounts {
   }
 
   /// Adds what else the tallies counted at tables first to last - 1, and says how much of the line those
-  /// take.
-  LineSizes add(const RestaurantKernels& kernels, std::span<Tally> tallies, std::size_t first,
-                std::size_t last, unsigned block_shift, unsigned run_shift) noexcept {
+  /// take. Calls added(table, number) for tables of which it will not need the tallies any more.
+  template <class Added>
+  LineSizes add(const RestaurantKernels& kernels, std::span<const Tally> tallies, std::size_t first,
+                std::size_t last, unsigned block_shift, unsigned run_shift, Added&& added) noexcept {
     LineSizes sizes;
     std::array<std::uint32_t, kBatch> rest;
     for (std::size_t k = first; k < last; k += kBatch) {
       const std::size_t num = std::min(kBatch, last - k);
       std::uint32_t* const counts = low_.get() + k;
       if (!high_.empty()) std::copy_n(counts, num, rest.data());
-      for (Tally& tally : tallies) tally.move_to(kernels, counts, k, num);
+      for (const Tally& tally : tallies) tally.add_to(kernels, counts, k, num);
+      added(k, num);
       for (std::size_t i = 0; i < num && !high_.empty(); ++i) high_[k + i] += counts[i] < rest[i];
       if (!high_.empty()) sizes.blocks += without_blocks(k, num, block_shift, rest.data(), [](auto...) {});
       const LineSizes own =

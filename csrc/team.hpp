@@ -12,6 +12,10 @@
 #include <thread>
 #include <type_traits>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
 #include "skm/parallel.hpp"
 
 namespace skm {
@@ -44,6 +48,11 @@ class Team {
     }
     end_();
   }
+
+  /// Threads, the caller's among them.
+  std::size_t size() const noexcept { return workers_ + std::size_t{1}; }
+  /// Whether they are here: a forked process has none of the threads of the one it comes from.
+  bool here() const noexcept { return process_ == this_process(); }
 
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -98,6 +107,15 @@ class Team {
     std::atomic<std::uint32_t> busy{0};
   };
 
+  static long this_process() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    return getpid();
+#else
+    return 0;
+#endif
+  }
+
+  const long process_ = this_process();
   std::shared_ptr<State> state_;
   std::uint32_t workers_ = 0;
   void (*begin_)();

@@ -23,7 +23,7 @@ namespace skm {
 /// piece a fraction from `joins` opens a new table, and so does all beyond t.
 struct SeatingLine {
   const std::uint32_t* places;  ///< labels of the blocks, then the runs, then the single customers
-  const std::uint32_t* seats;   ///< of the epoch's customers: memory that will be wanted for those pending
+  const std::uint32_t* seats;   ///< of the epoch's customers, if whom the pending refer to will be wanted
   std::uint64_t key;
   std::uint64_t start;  ///< n, at least 1
   std::uint64_t block_end;
@@ -95,8 +95,14 @@ struct RestaurantKernels {
   std::size_t (*join)(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* pending,
                       std::size_t count);
 
-  /// Adds tallies[k] to counts[k] and clears it, for k < num.
-  void (*add_tallies)(std::uint32_t* counts, std::uint8_t* tallies, std::size_t num);
+  /// As join(), but whom they refer to may have no label yet: the choice is made again, from the same number,
+  /// and nobody's seat is read but one's own. Those for whom that does not decide it are left, as are some
+  /// others. For kernels with group > 1: end + whole < 2^31, where all pending are before customer `end`.
+  std::size_t (*join_again)(const SeatingLine& line, std::uint64_t end, std::uint32_t* seats,
+                            std::uint32_t* pending, std::size_t count);
+
+  /// Adds tallies[k] to counts[k] for k < num.
+  void (*add_tallies)(std::uint32_t* counts, const std::uint8_t* tallies, std::size_t num);
   /// Sizes on the line of tables with these counts, below 2^32 together.
   LineSizes (*measure)(const std::uint32_t* counts, std::size_t num, unsigned block_shift,
                        unsigned run_shift);

@@ -247,7 +247,8 @@ class PlaceFinder {
 
   void fetch() {
     for (std::size_t i = 0; i < num_cold_; ++i) __builtin_prefetch(line_.places + cold_[i]);
-    for (std::size_t i = 0; i < num_recent_; ++i) __builtin_prefetch(seating_.seats + recent_[i]);
+    for (std::size_t i = 0; i < num_recent_ && seating_.seats != nullptr; ++i)
+      __builtin_prefetch(seating_.seats + recent_[i]);
     num_cold_ = num_recent_ = 0;
   }
 
@@ -349,7 +350,7 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
     (few ? find_places<true> : find_places<false>)(seating, line, keys, t, stop, chunk, counter);
     const auto offset = static_cast<std::uint32_t>(t - seating.start);
     const std::size_t open = look_up(line, offset, chunk, stop - t, pending + count);
-    if (few) fetch_seats(seating, pending + count, open, chunk - offset);
+    if (few && seating.seats != nullptr) fetch_seats(seating, pending + count, open, chunk - offset);
     count += open;
   }
   return count;
@@ -374,6 +375,51 @@ std::size_t join(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* 
     const auto joins = static_cast<__mmask16>(known & ~opens);
     const auto others = static_cast<__mmask16>(lanes & ~joins);
     _mm512_mask_i32scatter_epi32(epoch.seats, joins, self, label, 4);
+    _mm512_storeu_si512(pending + left, _mm512_maskz_compress_epi32(others, self));
+    left += static_cast<std::size_t>(__builtin_popcount(others));
+  }
+  return left;
+}
+
+/// Sixteen at a time, whose numbers are words of sixteen blocks.
+std::size_t join_again(const SeatingLine& seating, std::uint64_t end, std::uint32_t* seats,
+                       std::uint32_t* pending, std::size_t count) {
+  const Line line(seating, end);
+  const RoundKeys keys(seating.key);
+  const __m512i start = Line::set(seating.start), whole = wide(seating.whole), none = _mm512_setzero_si512();
+  const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < count; i += 16) {
+    const __mmask16 lanes = first_lanes(count - i < 16 ? static_cast<std::uint32_t>(count - i) : 16);
+    const __m512i self = _mm512_maskz_loadu_epi32(lanes, pending + i);
+    const __m512i choice = _mm512_mask_i32gather_epi32(none, lanes, self, seats, 4);
+    const __m512i offset = _mm512_and_si512(choice, Line::set(kOffsetMask));
+    const __mmask16 refer = _mm512_mask_cmplt_epu32_mask(lanes, offset, self);
+    const __m512i t = _mm512_maskz_add_epi32(refer, offset, start);
+    const __m512i half[2] = {_mm512_cvtepu32_epi64(_mm512_castsi512_si256(t)),
+                             _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(t, 1))};
+    const __m512i index[2] = {_mm512_srli_epi64(half[0], 2), _mm512_srli_epi64(half[1], 2)};
+    Words words[2];
+    blocks<2>(index, keys, words, [] {});
+    __m512i point[2];
+    for (int h = 0; h < 2; ++h) {
+      const __mmask8 odd = _mm512_test_epi64_mask(half[h], wide(1));
+      const __mmask8 upper = _mm512_test_epi64_mask(half[h], wide(2));
+      const __m512i low = _mm512_mask_mov_epi64(words[h].word[0], odd, words[h].word[1]);
+      const __m512i high = _mm512_mask_mov_epi64(words[h].word[2], odd, words[h].word[3]);
+      point[h] = _mm512_mul_epu32(_mm512_mask_mov_epi64(low, upper, high), _mm512_add_epi64(half[h], whole));
+    }
+    const __m512i fraction = _mm512_permutex2var_epi32(point[0], evens, point[1]);
+    const __m512i piece =
+        _mm512_permutex2var_epi32(_mm512_srli_epi64(point[0], 32), evens, _mm512_srli_epi64(point[1], 32));
+    const Choices made = choices_at(line, piece, fraction, _mm512_sub_epi32(t, Line::set(1)));
+    const auto open = static_cast<__mmask16>(_mm512_movepi32_mask(made.found) | made.unsure);
+    const auto joins = static_cast<__mmask16>(refer & ~open);
+    const __mmask16 stored = _mm512_mask_cmplt_epu32_mask(joins, made.found, line.stored);
+    const __m512i label = _mm512_mask_i32gather_epi32(_mm512_sub_epi32(made.found, line.before_founders),
+                                                      stored, made.found, line.places, 4);
+    _mm512_mask_i32scatter_epi32(seats, joins, self, label, 4);
+    const auto others = static_cast<__mmask16>(lanes & ~joins);
     _mm512_storeu_si512(pending + left, _mm512_maskz_compress_epi32(others, self));
     left += static_cast<std::size_t>(__builtin_popcount(others));
   }
@@ -419,7 +465,7 @@ LineCursors fill(const std::uint32_t* counts, std::size_t num, std::uint32_t fir
   return to;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 32, count, join, add_tallies, measure, fill};
+constexpr RestaurantKernels kKernels = {choose, 32, count, join, join_again, add_tallies, measure, fill};
 
 }  // namespace
 

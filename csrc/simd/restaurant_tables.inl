@@ -18,11 +18,9 @@ inline void count_plainly(UncountedLabels& uncounted) {
   uncounted = {labels + i, 0, counters, wrap};
 }
 
-inline void add_tallies(std::uint32_t* __restrict counts, std::uint8_t* __restrict tallies, std::size_t num) {
-  for (std::size_t k = 0; k < num; ++k) {
-    counts[k] += tallies[k];
-    tallies[k] = 0;
-  }
+inline void add_tallies(std::uint32_t* __restrict counts, const std::uint8_t* __restrict tallies,
+                        std::size_t num) {
+  for (std::size_t k = 0; k < num; ++k) counts[k] += tallies[k];
 }
 
 inline LineSizes measure(const std::uint32_t* counts, std::size_t num, unsigned block_shift,
@@ -77,6 +75,19 @@ inline LineCursors fill_plainly(const std::uint32_t* counts, std::size_t num, st
     }
   }
   return to;
+}
+
+inline std::size_t join_again_plainly(const SeatingLine& line, std::uint64_t, std::uint32_t* seats,
+                                      std::uint32_t* pending, std::size_t count) {
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t self = pending[i], offset = seats[self] & kOffsetMask;
+    const std::uint32_t label = offset < self ? restaurant_choice(line, line.start + offset) : kPending;
+    seats[self] = label < kPending ? label : seats[self];
+    pending[left] = self;
+    left += label >= kPending;
+  }
+  return left;
 }
 
 /// Which way a customer goes cannot be foreseen, so there are no branches. Seats of customers who are not

@@ -27,6 +27,35 @@ std::vector<const RestaurantKernels*> kernels_here() {
   return all;
 }
 
+/// Of customers before `end` who refer to others of the epoch, those get labels whose others have one by
+/// choice; a kernel may leave a few of them, too.
+void choices_are_made_again(const SeatingLine& line, std::uint64_t end,
+                            const std::vector<std::uint32_t>& seats,
+                            const std::vector<std::uint32_t>& pending) {
+  std::vector<const RestaurantKernels*> all = kernels_here();
+  all.push_back(&restaurant_kernels_baseline());
+  for (const RestaurantKernels* kernel : all) {
+    std::vector<std::uint32_t> found = seats, left = pending;
+    left.resize(pending.size() + 16);
+    left.resize(kernel->join_again(line, end, found.data(), left.data(), pending.size()));
+    std::size_t decided = 0, next = 0;
+    for (const std::uint32_t self : pending) {
+      const std::uint32_t offset = seats[self] & kOffsetMask;
+      const std::uint32_t label = offset < self ? restaurant_choice(line, line.start + offset) : kPending;
+      decided += label < kPending;
+      if (next < left.size() && left[next] == self) {
+        CHECK(found[self] == seats[self]);
+        ++next;
+      } else {
+        CHECK(label < kPending && found[self] == label);
+      }
+    }
+    CHECK(next == left.size());
+    const std::size_t unsure = kernel->group > 1 ? decided / 10 + 2 : 0;
+    CHECK(pending.size() - left.size() + unsure >= decided);
+  }
+}
+
 void kernels_agree(std::uint64_t others, double concentration, double discount, bool few) {
   std::vector<std::uint32_t> places(300);
   for (std::uint32_t i = 0; i < places.size(); ++i) places[i] = i * 7919 % 1000;
@@ -70,6 +99,9 @@ void kernels_agree(std::uint64_t others, double concentration, double discount, 
     for (std::uint64_t k = 0; k < sums.size(); ++k) CHECK(tally.below_wrap(k) == sums[k]);
     for (std::size_t i = 0; i < open; ++i) CHECK(pending[i] == right_pending[i]);
   }
+  right_pending.resize(open);
+  right.insert(right.begin(), begin - line.start, 0);
+  choices_are_made_again(line, begin + count, right, right_pending);
 }
 
 /// Who joins one of the first half of an epoch, and who is left, for every kernel.
@@ -168,8 +200,11 @@ void lines_agree(unsigned block_shift, unsigned run_shift, std::uint64_t largest
       seated.add_wraps(tally);
       tally.forget_wraps();
     }
-    const LineSizes low = seated.add(*kernel, tallies, 0, kMiddle, block_shift, run_shift);
-    const LineSizes high = seated.add(*kernel, tallies, kMiddle, kTables, block_shift, run_shift);
+    const auto forget = [&](std::size_t first, std::size_t num) {
+      for (Tally& tally : tallies) tally.clear(first, num);
+    };
+    const LineSizes low = seated.add(*kernel, tallies, 0, kMiddle, block_shift, run_shift, forget);
+    const LineSizes high = seated.add(*kernel, tallies, kMiddle, kTables, block_shift, run_shift, forget);
     for (std::size_t k = 0; k < kTables; ++k)
       CHECK(seated[k] == right[k] && tallies[0].below_wrap(k) + tallies[1].below_wrap(k) == 0);
 

@@ -1,5 +1,8 @@
 """The C++ renderer against its readable twin; plans and contents that must be refused."""
 
+import os
+import signal
+import time
 from dataclasses import fields
 from types import SimpleNamespace
 
@@ -87,6 +90,27 @@ def test_any_split_and_any_threads_are_the_same(monkeypatch):
         part = renderer.render(begin, elements[begin:end], threads=2, buffers=buffers)
         expected = whole.part(begin, end)
         assert all(np.array_equal(getattr(part, name), getattr(expected, name)) for name in whole.columns())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_has_none_of_the_threads_and_starts_its_own():
+    renderer = SentenceRenderer(Biographies(Uniform(500)), SEED)
+    elements = np.random.default_rng(2).integers(0, 500, 20_000).astype(np.uint32)
+    whole = renderer.render(0, elements, threads=2)
+    child = os.fork()
+    if child == 0:
+        again = renderer.render(0, elements, threads=2)
+        os._exit(0 if np.array_equal(again.text, whole.text) else 1)
+    patience = time.monotonic() + 30
+    ended, status = os.waitpid(child, os.WNOHANG)
+    while ended == 0 and time.monotonic() < patience:
+        time.sleep(0.01)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if ended == 0:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert (ended, status) == (child, 0)
 
 
 def as_namespace(plan):

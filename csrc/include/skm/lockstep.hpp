@@ -84,6 +84,32 @@ struct TeamMember {
   std::size_t end(std::size_t count) const noexcept { return share(count, part + 1, parts); }
 };
 
+/// Numbered tasks that members of a team take as they have time, even ones from the first up and odd ones
+/// from the last down: with the same tasks again, most find in their caches what they left there.
+class TwoEnds {
+ public:
+  /// To be called by one member while the others wait. Fewer than 2^32 tasks.
+  void reset(std::size_t count) noexcept {
+    count_ = count;
+    taken_.store(0, std::memory_order_relaxed);
+  }
+  /// The next task, or their number or more if all are taken.
+  std::size_t take(const TeamMember& member) noexcept {
+    const unsigned shift = member.part % 2 * 32;
+    std::uint64_t taken = taken_.load(std::memory_order_relaxed);
+    for (;;) {
+      const std::size_t low = taken & 0xFFFFFFFF, high = taken >> 32;
+      if (low + high == count_) return count_;
+      if (taken_.compare_exchange_weak(taken, taken + (std::uint64_t{1} << shift), std::memory_order_relaxed))
+        return shift == 0 ? low : count_ - 1 - high;
+    }
+  }
+
+ private:
+  std::size_t count_ = 0;
+  alignas(64) std::atomic<std::uint64_t> taken_ = 0;  // from the first on; above 32 bits, from the last down
+};
+
 /// Calls body(TeamMember) on `threads` threads at once, fewer where the system gives no more. Every member
 /// must call sync() equally often, and `body` must not throw.
 template <class Body>

@@ -23,6 +23,7 @@
 namespace skm {
 
 class Tally;
+struct SeatingLine;
 struct UncountedLabels;
 
 /// Beyond this many customers the 64 bits of a point no longer tell customers apart well enough.
@@ -66,14 +67,21 @@ class Restaurant {
 
   // Epochs: who sits already, and the line it is drawn from.
   std::uint64_t epoch_length() const noexcept;
+  bool few_tables() const noexcept;
   void begin_epoch(std::size_t members);
+  void begin_line(std::size_t part);
+  const Line& line_of(std::size_t part) const noexcept;
   void lay_out(const TeamMember& member) noexcept;
-  void divide_places();
+  void lay_out_together(const TeamMember& member) noexcept;
+  void lay_out_alone(const TeamMember& member) noexcept;
+  void divide_places(Line& line, std::size_t parts);
+  void fill_places(Line& line, std::size_t part, std::size_t parts) const noexcept;
+  void check_places() noexcept;
   double growth(double exponent) const noexcept;
 
   // Customers. Those of an epoch are named by their offset from its start.
-  std::size_t choose(std::uint64_t begin, std::uint64_t end, std::uint32_t* choices, std::uint32_t* pending,
-                     UncountedLabels& uncounted) const noexcept;
+  std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
+                     std::uint32_t* pending, UncountedLabels& uncounted) const noexcept;
   std::uint64_t chunk_end(std::uint64_t begin, std::size_t members) const noexcept;
   void fetch_seats(std::uint64_t begin) const noexcept;
   void choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
@@ -85,6 +93,7 @@ class Restaurant {
   void settle(std::span<const std::uint32_t> pending) noexcept;
 
   // A call.
+  void make_room(std::size_t members);
   template <class Body>
   void attempt(Body&& body) noexcept;
   void plan(std::uint64_t longest, std::size_t members);
@@ -92,11 +101,12 @@ class Restaurant {
 
   double discount_, concentration_;
   std::uint64_t key_;
-  std::uint64_t start_ = 0, end_ = 0;  // the epoch's first customer, and the next epoch's
-  std::uint64_t frozen_ = 0;           // tables at start_
-  std::unique_ptr<Line> line_;
-  std::vector<Tally> tallies_;  // of the epoch's customers, one for each thread
-  std::vector<Hand> hands_;     // the chunks that each thread holds
+  std::uint64_t start_ = 0, end_ = 0;         // the epoch's first customer, and the next epoch's
+  std::uint64_t frozen_ = 0;                  // tables at start_
+  std::vector<std::unique_ptr<Line>> lines_;  // one for each thread; the first always holds, others at times
+  std::vector<Tally> tallies_;                // of the epoch's customers, one for each thread
+  std::vector<Tally> spent_;                  // of the last epoch, if each thread laid out its own line
+  std::vector<Hand> hands_;                   // the chunks that each thread holds
   // Labels of the epoch's customers: where the caller wants them if the epoch began in this call, else in
   // recent_, where the end of a call leaves those of an epoch that goes on.
   std::uint32_t* seats_ = nullptr;
@@ -107,13 +117,14 @@ class Restaurant {
   std::span<std::uint32_t> labels_;
   std::uint64_t first_ = 0;
   // Tables are added up and laid out in parts that whoever has time takes in turn.
+  bool own_lines_ = false;
   std::size_t parts_ = 0, table_grain_ = 0;
   // The present step, within an epoch: its customers are taken, in chunks, by whoever has time.
   std::uint64_t step_end_ = 0;
   bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
   alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0;  // where it begins
-  alignas(64) std::atomic<std::uint64_t> next_sum_ = 0, next_fill_ = 0;
+  TwoEnds sums_, fills_;
   // All before have their labels. Who seats the chunk that begins here, and nobody else, may open tables.
   alignas(64) std::atomic<std::uint64_t> seated_ = 0;
   std::uint64_t tables_ = 0;
