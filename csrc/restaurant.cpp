@@ -34,10 +34,10 @@ constexpr ChunkLaw kManyTables = {1 << 13, 16}, kFewTables = {1 << 16, 2};
 // more, a thread lays out its own copy of the line, and rather than read the seat of somebody whom another
 // thread may be seating makes that customer's choice again: hardly anyone then waits for another chunk.
 constexpr std::uint64_t kCustomersPerTable = 128;
-constexpr std::uint64_t kTeamGrain = 1 << 15;  // customers of a call that pay for a thread
-constexpr std::uint64_t kShared = 1 << 13;     // customers of an epoch that pay for sharing it
-constexpr std::size_t kTableGrain = 1 << 12;   // tables that are laid out at once
-constexpr std::size_t kLeastTables = 1 << 9;   // tables that pay for sharing them
+constexpr std::uint64_t kMemberGrain = 1 << 15;  // customers of a call that pay for a thread
+constexpr std::uint64_t kShared = 1 << 13;       // customers of an epoch that pay for sharing it
+constexpr std::size_t kTableGrain = 1 << 12;     // tables that are laid out at once
+constexpr std::size_t kLeastTables = 1 << 9;     // tables that pay for sharing them
 
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
@@ -228,7 +228,7 @@ void Restaurant::check_places() noexcept {
 }
 
 /// The line of those who sit already, by all members together.
-void Restaurant::lay_out_together(const TeamMember& member) noexcept {
+void Restaurant::lay_out_together(const LockstepMember& member) noexcept {
   Line& line = *lines_[0];
   const SeatingLine& seating = line.seating;
   for (std::size_t part = sums_.take(member); part < parts_; part = sums_.take(member)) {
@@ -248,7 +248,7 @@ void Restaurant::lay_out_together(const TeamMember& member) noexcept {
 }
 
 /// The same by each member for itself.
-void Restaurant::lay_out_alone(const TeamMember& member) noexcept {
+void Restaurant::lay_out_alone(const LockstepMember& member) noexcept {
   Line& line = *lines_[member.part];
   const SeatingLine& seating = line.seating;
   for (std::size_t part = member.part; part < tallies_.size(); part += member.parts)
@@ -260,7 +260,7 @@ void Restaurant::lay_out_alone(const TeamMember& member) noexcept {
   if (goes_on_) fill_places(line, 0, 1);
 }
 
-void Restaurant::lay_out(const TeamMember& member) noexcept {
+void Restaurant::lay_out(const LockstepMember& member) noexcept {
   if (own_lines_) {
     lay_out_alone(member);
   } else {
@@ -375,7 +375,7 @@ bool Restaurant::turn_comes(const Hand& hand) const noexcept {
 }
 
 /// Chunks of a step in turn with the other members.
-void Restaurant::seat_chunks(const TeamMember& member) noexcept {
+void Restaurant::seat_chunks(const LockstepMember& member) noexcept {
   take_turns(member.part, member.parts);
   count_labels(member.part);
 }
@@ -452,7 +452,7 @@ void Restaurant::plan(std::uint64_t longest, std::size_t members) {
 }
 
 /// Every member's walk through a call, or through what comes before epochs longer than `longest`.
-void Restaurant::seat_all(const TeamMember& member, std::uint64_t longest) noexcept {
+void Restaurant::seat_all(const LockstepMember& member, std::uint64_t longest) noexcept {
   for (;;) {
     member.sync([&] { attempt([&] { plan(longest, member.parts); }); });
     if (!goes_on_) break;
@@ -483,19 +483,20 @@ void Restaurant::seat(std::span<std::uint32_t> labels, unsigned threads) {
     labels[0] = 0;
     labels = labels.subspan(1);
   }
-  const auto members = static_cast<unsigned>(part_count(labels.size(), kTeamGrain, threads));
+  const auto members = static_cast<unsigned>(part_count(labels.size(), kMemberGrain, threads));
   make_room(members);
   failure_ = 0;
   seats_ = recent_.get();
   labels_ = labels;
   first_ = seated_;
   if (members > 1) {
-    run_team(members, [&](const TeamMember& member) {
-      if (member.part == 0) seat_all(TeamMember{0, 1, nullptr}, kShared);  // while the other threads start
+    run_in_lockstep(members, [&](const LockstepMember& member) {
+      if (member.part == 0)
+        seat_all(LockstepMember{0, 1, nullptr}, kShared);  // while the other threads start
       seat_all(member, kMaxCustomers);
     });
   } else {
-    seat_all(TeamMember{0, 1, nullptr}, kMaxCustomers);
+    seat_all(LockstepMember{0, 1, nullptr}, kMaxCustomers);
   }
   if (failure_ == kTooManyTables) throw std::length_error("more tables than labels can number");
   if (failure_ == kOutOfMemory) throw std::bad_alloc();

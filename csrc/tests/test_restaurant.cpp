@@ -231,7 +231,7 @@ void barriers_hold() {
   constexpr int kRounds = 500;
   std::atomic<int> arrived = 0;
   int rounds = 0;
-  run_team(5, [&](const TeamMember& member) {
+  run_in_lockstep(5, [&](const LockstepMember& member) {
     for (int round = 0; round < kRounds; ++round) {
       ++arrived;
       member.sync([&] { rounds += arrived == static_cast<int>(member.parts) * (round + 1); });

@@ -59,7 +59,7 @@ class LockstepBarrier {
 };
 
 /// One of the threads, seen from itself.
-struct TeamMember {
+struct LockstepMember {
   std::size_t part;          ///< 0 to parts - 1; 0 is the caller's thread
   std::size_t parts;         ///< threads in all
   LockstepBarrier* barrier;  ///< none where there is one member
@@ -94,7 +94,7 @@ class TwoEnds {
     taken_.store(0, std::memory_order_relaxed);
   }
   /// The next task, or their number or more if all are taken.
-  std::size_t take(const TeamMember& member) noexcept {
+  std::size_t take(const LockstepMember& member) noexcept {
     const unsigned shift = member.part % 2 * 32;
     std::uint64_t taken = taken_.load(std::memory_order_relaxed);
     for (;;) {
@@ -110,10 +110,10 @@ class TwoEnds {
   alignas(64) std::atomic<std::uint64_t> taken_ = 0;  // from the first on; above 32 bits, from the last down
 };
 
-/// Calls body(TeamMember) on `threads` threads at once, fewer where the system gives no more. Every member
-/// must call sync() equally often, and `body` must not throw.
+/// Calls body(LockstepMember) on `threads` threads at once, fewer where the system gives no more. Every
+/// member must call sync() equally often, and `body` must not throw.
 template <class Body>
-void run_team(unsigned threads, Body&& body) {
+void run_in_lockstep(unsigned threads, Body&& body) {
   std::optional<LockstepBarrier> barrier;
   std::atomic<std::size_t> members = 0;
   std::vector<std::thread> workers;
@@ -122,7 +122,7 @@ void run_team(unsigned threads, Body&& body) {
     try {
       workers.emplace_back([&, part] {
         members.wait(0);
-        body(TeamMember{part, members.load(), &*barrier});
+        body(LockstepMember{part, members.load(), &*barrier});
       });
     } catch (const std::system_error&) {
       break;
@@ -131,7 +131,7 @@ void run_team(unsigned threads, Body&& body) {
   barrier.emplace(workers.size() + 1);
   members = workers.size() + 1;
   members.notify_all();
-  body(TeamMember{0, workers.size() + 1, workers.empty() ? nullptr : &*barrier});
+  body(LockstepMember{0, workers.size() + 1, workers.empty() ? nullptr : &*barrier});
   for (std::thread& worker : workers) worker.join();
 }
 

@@ -71,9 +71,9 @@ class Restaurant {
   void begin_epoch(std::size_t members);
   void begin_line(std::size_t part);
   const Line& line_of(std::size_t part) const noexcept;
-  void lay_out(const TeamMember& member) noexcept;
-  void lay_out_together(const TeamMember& member) noexcept;
-  void lay_out_alone(const TeamMember& member) noexcept;
+  void lay_out(const LockstepMember& member) noexcept;
+  void lay_out_together(const LockstepMember& member) noexcept;
+  void lay_out_alone(const LockstepMember& member) noexcept;
   void divide_places(Line& line, std::size_t parts);
   void fill_places(Line& line, std::size_t part, std::size_t parts) const noexcept;
   void check_places() noexcept;
@@ -87,7 +87,7 @@ class Restaurant {
   void choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
   bool settle_chunk(std::size_t part) noexcept;
   bool turn_comes(const Hand& hand) const noexcept;
-  void seat_chunks(const TeamMember& member) noexcept;
+  void seat_chunks(const LockstepMember& member) noexcept;
   void take_turns(std::size_t part, std::size_t members) noexcept;
   void count_labels(std::size_t part) noexcept;
   void settle(std::span<const std::uint32_t> pending) noexcept;
@@ -97,7 +97,7 @@ class Restaurant {
   template <class Body>
   void attempt(Body&& body) noexcept;
   void plan(std::uint64_t longest, std::size_t members);
-  void seat_all(const TeamMember& member, std::uint64_t longest) noexcept;
+  void seat_all(const LockstepMember& member, std::uint64_t longest) noexcept;
 
   double discount_, concentration_;
   std::uint64_t key_;
