@@ -242,27 +242,35 @@ void barriers_hold() {
   CHECK(rounds == kRounds);
 }
 
-void cuts_and_threads_agree() {
-  std::vector<std::uint32_t> whole(300000), parts(300000);
-  Restaurant one(0.7, 2.0, 9, {});
+std::vector<std::uint64_t> counts_of(const Restaurant& restaurant) {
+  std::vector<std::uint64_t> counts(restaurant.num_tables());
+  restaurant.counts(counts);
+  return counts;
+}
+
+/// Labels and counts, however many threads a call has: with few tables and with many, and across the number
+/// from which on they are few.
+void cuts_and_threads_agree(double discount) {
+  constexpr std::size_t kCustomers = 600000;
+  std::vector<std::uint32_t> whole(kCustomers), parts(kCustomers);
+  Restaurant one(discount, 2.0, 9, {});
   one.seat(whole, 1);
-  for (const unsigned threads : {1u, 3u}) {
-    Restaurant other(0.7, 2.0, 9, {});
-    for (std::size_t done = 0, step = 1; done < parts.size(); done += step, step = step * 3 % 200003 + 1) {
-      step = step < parts.size() - done ? step : parts.size() - done;
-      other.seat(std::span(parts).subspan(done, step), threads);
+  for (const std::vector<unsigned>& threads : {std::vector{1u}, {3u}, {2u, 5u, 1u, 3u}}) {
+    Restaurant other(discount, 2.0, 9, {});
+    std::size_t call = 0;
+    for (std::size_t done = 0, step = 1; done < kCustomers; done += step, step = step * 3 % 200003 + 1) {
+      step = std::min(step, kCustomers - done);
+      other.seat(std::span(parts).subspan(done, step), threads[call++ % threads.size()]);
     }
-    CHECK(parts == whole && other.num_tables() == one.num_tables());
+    CHECK(parts == whole && counts_of(other) == counts_of(one));
   }
-  std::vector<std::uint64_t> counts(one.num_tables());
-  one.counts(counts);
   std::uint64_t sum = 0;
-  for (const std::uint64_t count : counts) sum += count;
+  for (const std::uint64_t count : counts_of(one)) sum += count;
   CHECK(sum == whole.size());
   // From the counts at the epoch's start to here again, and on.
   std::vector<std::uint64_t> frozen(one.epoch_tables());
   one.epoch_counts(frozen);
-  Restaurant again(0.7, 2.0, 9, frozen);
+  Restaurant again(discount, 2.0, 9, frozen);
   std::vector<std::uint32_t> since(one.num_customers() - one.epoch_start());
   again.seat(since, 2);
   CHECK(std::equal(since.rbegin(), since.rend(), whole.rbegin()));
@@ -300,7 +308,7 @@ int main() {
   lines_agree(8, 3, 100000);
   lines_agree(20, 15, std::uint64_t{5} << 30);
   barriers_hold();
-  cuts_and_threads_agree();
+  for (const double discount : {0.0, 0.45, 0.7}) cuts_and_threads_agree(discount);
   limits();
   return 0;
 }
