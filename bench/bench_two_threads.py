@@ -6,8 +6,8 @@ Run as ``python bench/bench_two_threads.py [NAME ...] [--out record.json]``, or 
 Of each case three things run in turn: a call on one thread; the same call on two; and two calls on one
 thread each at the same time, which have nothing in common but the machine. The last says how much faster two
 threads could be at most, had they nothing to wait for and nothing to tell each other: the ceiling. It is
-below two where two processors share units, caches or a clock, or where others use the machine. Figures are
-medians over the rounds, and each round runs all three.
+below two where two processors share units, caches or a clock, or where others use the machine. Each round
+runs all three; ratios are medians over the rounds, so that a machine whose speed drifts distorts them little.
 """
 
 from __future__ import annotations
@@ -111,9 +111,13 @@ def measure(make: Callable[[], Call], rounds: int) -> dict[str, float]:
             seconds[name].append(seconds_of(run))
     pair.close()
     medians = {f"{name}_s": statistics.median(times) for name, times in seconds.items()}
-    two_threads = medians["one_s"] / medians["two_s"]
-    ceiling = 2 * medians["one_s"] / medians["both_s"]
+    two_threads = median_ratio(seconds["one"], seconds["two"])
+    ceiling = 2 * median_ratio(seconds["one"], seconds["both"])
     return medians | {"two_threads": two_threads, "ceiling": ceiling, "of_ceiling": two_threads / ceiling}
+
+
+def median_ratio(over: list[float], under: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
 def print_row(name: str, row: dict[str, float]) -> None:

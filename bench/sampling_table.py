@@ -1,4 +1,4 @@
-"""The README's tables of sampling speeds, from the records of three benches and nothing else.
+"""The README's tables of sampling speeds, from the records of four benches and nothing else.
 
 ``python bench/sampling_table.py`` prints the Markdown; ``--write README.md`` puts it between the two marks
 there, and tests/test_readme_figures.py checks that it is what the records say.
@@ -24,7 +24,13 @@ def number(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 20 else f"{rate:.1f}"
 
 
-def sampler_lines(record: Record) -> list[list[str]]:
+def two_threads_of(record: Record, name: str) -> str:
+    """How many times as fast as one, of how many times that two independent calls are."""
+    row = next(row for row in record["rows"] if row["name"] == name)
+    return f"{row['two_threads']:.2f} of {row['ceiling']:.2f}"
+
+
+def sampler_lines(record: Record, threads: Record) -> list[list[str]]:
     labels = {
         "random": "uniform doubles",
         "zipf 1.5": f"Zipf(1.5) on {record['ranks']:,} ranks",
@@ -37,35 +43,30 @@ def sampler_lines(record: Record) -> list[list[str]]:
             ", ".join(
                 f"{ratio:.1f} times {peer.split()[0]}" for peer, ratio in row["times_as_fast_as"].items()
             ),
-            f"{row['two_threads']:.2f}",
+            two_threads_of(threads, row["name"]),
         ]
         for row in record["rows"]
         if row["name"] in labels
     ]
 
 
-def restaurant_lines(record: Record) -> list[list[str]]:
+def restaurant_lines(record: Record, threads: Record) -> list[list[str]]:
     lines = []
     for row in record["rows"]:
         if not row["what"].startswith("labels") or row["name"] != "skmfast, 1 thread":
             continue
-        two = next(
-            other
-            for other in record["rows"]
-            if other["what"] == row["what"] and other["name"] == "skmfast, 2 threads"
-        )
         lines.append(
             [
                 f"Pitman-Yor {row['what']}, n = {row['count']:,}",
                 f"{number(1e3 / row['ns'])} M/s",
                 f"{row['ratio']:.1f} times numba",
-                f"{two['threads_ratio']:.2f}",
+                two_threads_of(threads, row["what"].replace(", discount", "")),
             ]
         )
     return lines
 
 
-def generation_lines(record: Record) -> list[list[str]]:
+def generation_lines(record: Record, threads: Record) -> list[list[str]]:
     rows = {row["name"]: row for row in record["rows"]}
     ours = rows["skmfast, 1 thread"]
     return [
@@ -73,25 +74,31 @@ def generation_lines(record: Record) -> list[list[str]]:
             "biographies: text, tokens, labels",
             f"{number(ours['sentences_per_s'] / 1e6)} M sentences/s, {number(ours['text_mb_per_s'])} MB/s",
             f"{ours['ratio']:.1f} times Python f-strings",
-            f"{record['two_threads_to_one']:.2f}",
+            two_threads_of(threads, "rendering"),
         ]
     ]
 
 
-def tables(samplers: Record, restaurant: Record, generation: Record) -> str:
-    lines = [*sampler_lines(samplers), *restaurant_lines(restaurant), *generation_lines(generation)]
+def tables(samplers: Record, restaurant: Record, generation: Record, threads: Record) -> str:
+    lines = [
+        *sampler_lines(samplers, threads),
+        *restaurant_lines(restaurant, threads),
+        *generation_lines(generation, threads),
+    ]
     lines = [[f"**{line[0]}**", *line[1:]] for line in lines]
     header = ["one core", "speed", "as fast as", "two threads to one"]
     machine = samplers["machine"]["processor"]
-    dates = ", ".join(sorted({record["date"][:10] for record in (samplers, restaurant, generation)}))
+    records = (samplers, restaurant, generation, threads)
+    dates = ", ".join(sorted({record["date"][:10] for record in records}))
     return (
-        f"{markdown(header, lines)}\n\nOn {machine}, {dates}; peers in the same run."
+        f"{markdown(header, lines)}\n\nOn {machine}, {dates}; peers in the same run. Two threads: of so many"
+        " times that two independent calls at once do, which is all that this machine has to give."
         " Records and what they hold: [bench/results](bench/results/README.md)."
     )
 
 
 def from_results() -> str:
-    names = ("samplers", "pitman_yor", "generation")
+    names = ("samplers", "pitman_yor", "generation", "two_threads")
     return tables(*(json.loads((RESULTS / f"{name}.json").read_text()) for name in names))
 
 
