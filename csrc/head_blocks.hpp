@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "simd/gradient_tiles.hpp"
 #include "simd/panel_product.hpp"
 #include "simd/softmax_lanes.hpp"
 #include "skm/isa.hpp"
@@ -61,6 +62,14 @@ inline const SoftmaxKernels& softmax_kernels() noexcept {
   if (active_isa() == Isa::avx2) return softmax_kernels_avx2();
 #endif
   return softmax_kernels_baseline();
+}
+
+inline const GradientTileKernels& gradient_tile_kernels() noexcept {
+#if defined(SKM_X86)
+  if (active_isa() == Isa::avx512) return gradient_tile_kernels_avx512();
+  if (active_isa() == Isa::avx2) return gradient_tile_kernels_avx2();
+#endif
+  return gradient_tile_kernels_baseline();
 }
 
 /// `careful` rules out kernels that do not take numbers of any size.

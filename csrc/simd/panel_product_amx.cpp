@@ -36,6 +36,12 @@ inline void multiply() {
   _tile_dpbf16ps(3, 5, 7);
 }
 
+// Past the first cache, which they would only pass through.
+inline void stream_rows(const char* a, std::size_t block, std::size_t term) {
+  _tile_stream_loadd(4, a + term * kTileBytes, 64);
+  _tile_stream_loadd(5, a + block + term * kTileBytes, 64);
+}
+
 inline void load_rows(const char* a, std::size_t block, std::size_t term) {
   _tile_loadd(4, a + term * kTileBytes, 64);
   _tile_loadd(5, a + block + term * kTileBytes, 64);
@@ -51,16 +57,16 @@ inline void load_lanes(const char* b, std::size_t block, std::size_t term) {
 template <int kTerms>
 inline void multiply_step(const char* a, const char* b, std::size_t block) {
   if (kTerms == 1) {
-    load_rows(a, block, 0);
+    stream_rows(a, block, 0);
     load_lanes(b, block, 0);
     multiply();
     return;
   }
   if (kTerms == 2) {
-    load_rows(a, block, 1);
+    stream_rows(a, block, 1);
     load_lanes(b, block, 0);
     multiply();
-    load_rows(a, block, 0);
+    stream_rows(a, block, 0);
     multiply();
     load_lanes(b, block, 1);
     multiply();
@@ -140,47 +146,41 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
   }
 }
 
-inline void prefetch(const char* from, std::size_t bytes) {
-  for (std::size_t at = 0; at < bytes; at += 64) _mm_prefetch(from + at, _MM_HINT_T0);
+// Steps of the depth in each of the parts that take turns, all alike.
+template <int kTerms>
+inline std::size_t even_steps(std::size_t steps) {
+  constexpr std::size_t most = kTerms == 1 ? 12 : 8;
+  const std::size_t parts = (steps + most - 1) / most;
+  return (steps + parts - 1) / parts;
 }
 
-// Steps from a tile of rows being asked for to its use: the second cache's latency, with a neighbour on it.
-template <int kTerms>
-constexpr std::size_t kStepsAhead = kTerms == 1 ? 4 : 2;
-
-// The same, with all that comes next asked for ahead: rows from the second cache, sums that are added to and
-// the lanes' panel that follows from wherever they are.
+// The same; what comes from far away is asked for ahead: sums that are added to, 32 rows of them, and the
+// lanes' panel that follows. Rows, from the second cache, are loaded past the first.
 template <int kTerms>
 void product_ahead(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth,
                    float* c, std::size_t stride, bool add) {
-  constexpr std::size_t ahead = kStepsAhead<kTerms>;
   const std::size_t steps = depth / kDepthUnit;
   const std::size_t block = steps * kTerms * kTileBytes;
   const char* a = static_cast<const char*>(rows_panel);
   const char* b = static_cast<const char*>(lanes_panel);
   const char* next = b + 2 * block;
   const std::size_t share = (2 * block / 64 * kRowUnit + rows * steps - 1) / (rows * steps);
-  const std::size_t at_once = chunk_steps<kTerms>(steps);
+  const std::size_t at_once = even_steps<kTerms>(steps);
   for (std::size_t chunk = 0; chunk < steps; chunk += at_once) {
     const std::size_t last = steps - chunk < at_once ? steps : chunk + at_once;
     const std::size_t sums_share = (kRowUnit + last - chunk - 1) / (last - chunk);
+    const bool sums_there = add || chunk != 0;
     for (std::size_t r = 0; r < rows; r += kRowUnit) {
-      if (add || chunk != 0)
+      if (sums_there)
         load_sums(c + r * stride, stride);
       else
         clear_sums();
       std::size_t sums_row = r + kRowUnit;
-      const std::size_t sums_end = sums_row < rows ? sums_row + kRowUnit : 0;
+      const std::size_t sums_end = sums_there && sums_row < rows ? sums_row + kRowUnit : sums_row;
       for (std::size_t s = chunk; s < last; ++s) {
-        const bool here = s + ahead < last;
-        const char* coming = a + (here ? r : r + kRowUnit) / kBlock * block +
-                             (here ? s + ahead : chunk + s + ahead - last) * kTerms * kTileBytes;
-        prefetch(coming, kTerms * kTileBytes);
-        prefetch(coming + block, kTerms * kTileBytes);
-        if (add || chunk != 0) {
-          for (std::size_t i = 0; i < sums_share && sums_row < sums_end; ++i, ++sums_row) {
-            prefetch(reinterpret_cast<const char*>(c + sums_row * stride), kLanes * sizeof(float));
-          }
+        for (std::size_t i = 0; i < sums_share && sums_row < sums_end; ++i, ++sums_row) {
+          _mm_prefetch(c + sums_row * stride, _MM_HINT_T0);
+          _mm_prefetch(c + sums_row * stride + kLanes / 2, _MM_HINT_T0);
         }
         for (std::size_t line = 0; line < share; ++line, next += 64) _mm_prefetch(next, _MM_HINT_T1);
         one_step<kTerms>(a, b, r, s, block);
@@ -329,9 +329,16 @@ constexpr PanelKernels kRounded = {kRowUnit,
                                    end};
 
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
-constexpr PanelKernels kPairs = {
-    kRowUnit, 4,          kTileBlockBytes,    0x4F800000, pack_kernels<2, float>(),
-    {},       product_ahead<2>, product_and_add<2>, begin,      end};
+constexpr PanelKernels kPairs = {kRowUnit,
+                                 4,
+                                 kTileBlockBytes,
+                                 0x4F800000,
+                                 pack_kernels<2, float>(),
+                                 {},
+                                 product_ahead<2>,
+                                 product_and_add<2>,
+                                 begin,
+                                 end};
 constexpr PanelKernels kSplit = {
     kRowUnit, 6,          kTileBlockBytes,    0x4F800000, pack_kernels<3, float>(),
     {},       product<3>, product_and_add<3>, begin,      end};
