@@ -22,8 +22,12 @@ namespace {
 /// What is kept of a chunk of tokens, and no more than kMaxChunk of them.
 constexpr std::size_t kChunkBytes = std::size_t{7000} << 10;
 constexpr std::size_t kMaxChunk = 1024;
-/// Weight rows at a time, at most.
+/// Weight rows at a time.
+constexpr std::size_t kLeastRows = 2 * kTileRows;
 constexpr std::size_t kMaxRows = 4 * kTileRows;
+/// G of a block of rows and a chunk, which passes by for each block of columns of dweight: less than half of
+/// a second cache of 2 MiB, which may have to be shared with another thread of the processor.
+constexpr std::size_t kSlopeBytes = std::size_t{800} << 10;
 /// Blocks of lanes that one task takes, at most: packed weight rows stay in the second cache while G is made
 /// for all of them, then packed columns while dx is.
 constexpr std::size_t kGroup = 4;
@@ -78,13 +82,15 @@ Blocks blocks_of(const LinearHead<T>& head, bool careful) noexcept {
   Blocks blocks;
   blocks.depth = std::max(rounded_up(head.width, kDepthUnit), kDepthUnit);
   blocks.width_rows = rounded_up(blocks.depth, slope_panels.row_unit);
-  blocks.rows = std::min(std::max(block_rows(panels, blocks.depth, head.vocabulary), 2 * kTileRows),
-                         std::min(kMaxRows, rounded_up(head.vocabulary, kTileRows)));
+  const std::size_t most_rows = std::min(kMaxRows, rounded_up(head.vocabulary, kTileRows));
+  blocks.rows = std::min(std::max(block_rows(panels, blocks.depth, head.vocabulary), kLeastRows), most_rows);
   const std::size_t token_bytes = blocks.depth * (panels.element_bytes + slope_panels.element_bytes) +
                                   blocks.rows * slope_panels.element_bytes;
   const std::size_t most = std::clamp(kChunkBytes / token_bytes / kLanes * kLanes, kLanes, kMaxChunk);
   const std::size_t chunks = std::max<std::size_t>((head.tokens + most - 1) / most, 1);
   blocks.tokens = std::max(rounded_up((head.tokens + chunks - 1) / chunks, kLanes), kLanes);
+  const std::size_t fit = kSlopeBytes / (blocks.tokens * slope_panels.element_bytes) / kTileRows * kTileRows;
+  blocks.rows = std::min(std::max(fit, kLeastRows), blocks.rows);
   return blocks;
 }
 

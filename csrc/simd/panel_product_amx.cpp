@@ -149,7 +149,7 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
 // Steps of the depth in each of the parts that take turns, all alike.
 template <int kTerms>
 inline std::size_t even_steps(std::size_t steps) {
-  constexpr std::size_t most = kTerms == 1 ? 12 : 8;
+  constexpr std::size_t most = kTerms == 1 ? 16 : 10;
   const std::size_t parts = (steps + most - 1) / most;
   return (steps + parts - 1) / parts;
 }
