@@ -240,15 +240,22 @@ class BackwardPass {
       panels_.product(rows_.get() + bytes(at, blocks_.depth), tokens_of(token),
                       rounded_up(rows, panels_.row_unit), blocks_.depth, tile, kLanes, false);
       make_slopes(tile, at, rows, token, tokens, slopes);
-      if (gradients_.weight != nullptr) {
-        slope_panels_.from_float.rows(
-            tile, kLanes, rows, kLanes,
-            {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token});
-      }
-      if (gradients_.x != nullptr) {
-        slope_panels_.from_float.lanes(tile, kLanes, kLanes, rows, {lanes, block_depth_, at});
-      }
+      pack_slopes(tile, rows, {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token},
+                  {lanes, block_depth_, at});
     }
+  }
+
+  void pack_slopes(float* tile, std::size_t rows, PanelPlace as_rows, PanelPlace as_lanes) noexcept {
+    if (gradients_.weight == nullptr) as_rows.panel = nullptr;
+    if (gradients_.x == nullptr) as_lanes.panel = nullptr;
+    if (slope_panels_.pack_both_ways != nullptr) {
+      const std::size_t padded = rounded_up(rows, kDepthUnit);
+      std::fill(tile + rows * kLanes, tile + padded * kLanes, 0.0f);
+      slope_panels_.pack_both_ways(tile, padded, as_rows, as_lanes);
+      return;
+    }
+    if (as_rows.panel != nullptr) slope_panels_.from_float.rows(tile, kLanes, rows, kLanes, as_rows);
+    if (as_lanes.panel != nullptr) slope_panels_.from_float.lanes(tile, kLanes, kLanes, rows, as_lanes);
   }
 
   void make_slopes(float* tile, std::size_t at, std::size_t rows, std::size_t token, std::size_t tokens,
@@ -292,11 +299,17 @@ class BackwardPass {
     const bool one = head_.tokens <= blocks_.tokens;
     float* sum = one ? tiles_.get() + worker * kTileRows * kLanes
                      : by_weight_.get() + (column / kLanes * blocks_.rows + at) * kLanes;
+    T* out = gradients_.weight + (row_ + at) * head_.width + column;
+    if (add_) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        __builtin_prefetch(out + i * head_.width);
+        __builtin_prefetch(out + i * head_.width + kLanes / 2);
+      }
+    }
     slope_panels_.product(slope_rows_.get() + slope_bytes(at, chunk_depth_),
                           token_lanes_.get() + slope_bytes(column, chunk_depth_),
                           rounded_up(rows, slope_panels_.row_unit), chunk_depth_, sum, kLanes, first_ != 0);
     if (first_ + count_ < head_.tokens) return;
-    T* out = gradients_.weight + (row_ + at) * head_.width + column;
     const std::size_t columns = std::min(kLanes, head_.width - std::min(head_.width, column));
     if constexpr (std::is_same_v<T, float>) {
       (add_ ? tile_kernels_.add_to_float : tile_kernels_.to_float)(sum, rows, columns, out, head_.width);

@@ -66,6 +66,11 @@ struct PanelKernels {
   /// Around all products of one thread.
   void (*begin)();
   void (*end)();
+  /// Packs a tile of 32 lanes both ways at once: from_float.rows with the lanes as depth, and
+  /// from_float.lanes with the rows, a multiple of 32, as depth; not to a place without a panel. Null where
+  /// there is none.
+  void (*pack_both_ways)(const float* tile, std::size_t rows, PanelPlace as_rows,
+                         PanelPlace as_lanes) = nullptr;
 };
 
 /// Panels of float32 and multiply-adds in float32.

@@ -326,7 +326,8 @@ constexpr PanelKernels kRounded = {kRowUnit,
                                    product_ahead<1>,
                                    product_and_add<1>,
                                    begin,
-                                   end};
+                                   end,
+                                   pack_both_ways<1>};
 
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
 constexpr PanelKernels kPairs = {kRowUnit,
@@ -338,7 +339,8 @@ constexpr PanelKernels kPairs = {kRowUnit,
                                  product_ahead<2>,
                                  product_and_add<2>,
                                  begin,
-                                 end};
+                                 end,
+                                 pack_both_ways<2>};
 constexpr PanelKernels kSplit = {
     kRowUnit, 6,          kTileBlockBytes,    0x4F800000, pack_kernels<3, float>(),
     {},       product<3>, product_and_add<3>, begin,      end};
