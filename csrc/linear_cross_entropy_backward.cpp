@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "coordinate_factors.hpp"
 #include "head_blocks.hpp"
 #include "skm/linear_cross_entropy.hpp"
 #include "team.hpp"
@@ -60,8 +61,8 @@ void set_slopes(const LinearHead<T>& head, const LossObjective& objective, const
 
 template <class T>
 std::size_t chunk_tokens(const PanelKernels& panels, const LinearHead<T>& head) noexcept {
-  const std::size_t depth = std::max(rounded_up(head.width, kDepthUnit), kDepthUnit);
-  return std::clamp<std::size_t>(kTokenBytes / (depth * panels.element_bytes) / kLanes * kLanes, kLanes,
+  const std::size_t depth = padded_depth(panels, head.width);
+  return std::clamp<std::size_t>(kTokenBytes / panels.bytes(1, depth) / kLanes * kLanes, kLanes,
                                  std::min(kMaxChunk, rounded_up(head.tokens, kLanes)));
 }
 
@@ -77,7 +78,8 @@ class BackwardPass {
         add_(add),
         panels_(panel_kernels<T>(careful)),
         slope_panels_(slope_panel_kernels<T>(careful)),
-        depth_(std::max(rounded_up(head.width, kDepthUnit), kDepthUnit)),
+        factors_(panels_, head),
+        depth_(padded_depth(panels_, head.width)),
         width_rows_(rounded_up(depth_, panels_.row_unit)),
         block_rows_(std::min(std::max(block_rows(panels_, depth_, head.vocabulary), 2 * kTileRows),
                              std::min(4 * kTileRows, rounded_up(head.vocabulary, kTileRows)))),
@@ -128,10 +130,10 @@ class BackwardPass {
 
  private:
   std::size_t bytes(std::size_t count, std::size_t depth) const noexcept {
-    return count * depth * panels_.element_bytes;
+    return panels_.bytes(count, depth);
   }
   std::size_t slope_bytes(std::size_t count, std::size_t depth) const noexcept {
-    return count * depth * slope_panels_.element_bytes;
+    return slope_panels_.bytes(count, depth);
   }
   const PackKernels<T>& slope_pack() const noexcept { return pack_kernels<T>(slope_panels_); }
   const PackKernels<T>& pack() const noexcept { return pack_kernels<T>(panels_); }
@@ -145,7 +147,8 @@ class BackwardPass {
   void pack_weight(std::size_t at) noexcept {
     const T* weight = head_.weight + (row_ + at) * head_.width;
     const std::size_t rows = std::min(kTileRows, here_ - at);
-    note(pack().rows(weight, head_.width, rows, head_.width, {rows_.get() + bytes(at, depth_), depth_, 0}));
+    note(pack().rows(weight, head_.width, rows, head_.width,
+                     {rows_.get() + bytes(at, depth_), depth_, 0, factors_.of_weight()}));
     if (gradients_.x != nullptr) {
       slope_pack().rows_transposed(weight, head_.width, head_.width, rows,
                                    {columns_.get(), block_depth_, at});
@@ -156,7 +159,7 @@ class BackwardPass {
     const T* x = head_.x + (first_ + token) * head_.width;
     const std::size_t tokens = std::min(kLanes, count_ - token);
     note(pack().lanes_transposed(x, head_.width, tokens, head_.width,
-                                 {tokens_.get() + bytes(token, depth_), depth_, 0}));
+                                 {tokens_.get() + bytes(token, depth_), depth_, 0, factors_.of_tokens()}));
     if (gradients_.weight != nullptr) {
       slope_pack().lanes(x, head_.width, head_.width, tokens, {token_lanes_.get(), chunk_depth_, token});
     }
@@ -277,6 +280,7 @@ class BackwardPass {
   const bool add_;                    // to gradients by weight and bias that are there
   const PanelKernels& panels_;        // for logits
   const PanelKernels& slope_panels_;  // for products with G
+  const CoordinateFactors<T> factors_;
   const SoftmaxKernels& softmax_ = softmax_kernels();
   const std::size_t depth_, width_rows_, block_rows_;
   const std::size_t chunk_;  // tokens at a time, a multiple of kLanes
