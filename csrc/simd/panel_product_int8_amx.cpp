@@ -61,10 +61,10 @@ inline void store_sums(LevelSums& sums) {
   _tile_stored(3, sums.of[3], 64);
 }
 
-// So many steps of 64 of k at a time: the lanes' part of 32 lanes is 24 to 36 KiB and stays in the first
-// cache while rows pass by, and sums are below 3 * 2^14 * 384 < 2^25, far from overflow whatever the depth.
-// Parts are then added in float32.
-inline std::size_t chunk_steps(std::size_t steps) { return steps <= 6 ? steps : 4; }
+// So many steps of 64 of k at a time, sums of them added in float32. Within them sums are below
+// 3 * 2^14 * 512 < 2^25, far from overflow whatever the depth, and panels of 32 lanes stay near the first
+// cache while rows pass by.
+constexpr std::size_t kChunkSteps = 8;
 
 // One block of 16 rows by 16 lanes and a chunk of k on its way from integers to floats.
 struct Converted {
@@ -100,12 +100,10 @@ class Converting {
       __m512 sum = _mm512_fmadd_ps(level(3), byte, level(2));
       sum = _mm512_fmadd_ps(sum, byte, level(1));
       sum = _mm512_fmadd_ps(sum, byte, level(0));
-      // First the rows' factor with 2^32: the lanes' may be as small as 2^-126.
-      const __m512 scale = _mm512_set1_ps(block_.row_scales[done_] * 0x1p32f);
-      sum = _mm512_mul_ps(sum, scale);
+      sum = _mm512_mul_ps(sum, _mm512_set1_ps(block_.row_scales[done_]));
       float* c = block_.c + done_ * block_.stride;
-      const __m512 before = block_.add ? _mm512_loadu_ps(c) : _mm512_setzero_ps();
-      _mm512_storeu_ps(c, _mm512_fmadd_ps(sum, lanes_, before));
+      sum = block_.add ? _mm512_fmadd_ps(sum, lanes_, _mm512_loadu_ps(c)) : _mm512_mul_ps(sum, lanes_);
+      _mm512_storeu_ps(c, sum);
     }
   }
 
@@ -153,10 +151,9 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
   const std::size_t block = block_bytes(depth);
   const char* a = static_cast<const char*>(rows_panel);
   const char* b = static_cast<const char*>(lanes_panel);
-  const std::size_t at_once = chunk_steps(steps);
   Pipeline pipeline;
-  for (std::size_t chunk = 0; chunk < steps; chunk += at_once) {
-    const std::size_t last = steps - chunk < at_once ? steps : chunk + at_once;
+  for (std::size_t chunk = 0; chunk < steps; chunk += kChunkSteps) {
+    const std::size_t last = steps - chunk < kChunkSteps ? steps : chunk + kChunkSteps;
     for (std::size_t r = 0; r < rows; r += kBlock) {
       for (std::size_t l = 0; l < kLanes; l += kBlock) {
         pipeline.make(a + r / kBlock * block, b + l / kBlock * block, chunk, last, steps, c + r * stride + l,
@@ -174,8 +171,7 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   alignas(64) float tiles[2][kMaxGroup * kLanes];
   const std::size_t steps = depth / kDepthStep;
   const std::size_t block = block_bytes(depth);
-  const std::size_t at_once = chunk_steps(steps);
-  const std::size_t group = steps <= at_once ? kRowUnit : kMaxGroup;
+  const std::size_t group = steps <= kChunkSteps ? kRowUnit : kMaxGroup;
   const char* a = static_cast<const char*>(rows_panel);
   const char* b = static_cast<const char*>(lanes_panel);
   Folding folding(sums);
@@ -200,8 +196,8 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   for (std::size_t first = 0; first < rows; first += group) {
     const std::size_t here = rows - first < group ? rows - first : group;
     bool fresh = first != 0;  // the last block before is still to be converted
-    for (std::size_t chunk = 0; chunk < steps; chunk += at_once) {
-      const std::size_t last = steps - chunk < at_once ? steps : chunk + at_once;
+    for (std::size_t chunk = 0; chunk < steps; chunk += kChunkSteps) {
+      const std::size_t last = steps - chunk < kChunkSteps ? steps : chunk + kChunkSteps;
       for (std::size_t r = 0; r < here; r += kBlock) {
         for (std::size_t l = 0; l < kLanes; l += kBlock) {
           pipeline.make(a + (first + r) / kBlock * block, b + l / kBlock * block, chunk, last, steps,
