@@ -216,14 +216,14 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   folding.finish();
 }
 
-// Numbers below 2^64 neither overflow on the way nor, where a row's largest is so small that its factor is
-// bounded, lose what would be seen in a logit.
+// Numbers below 2^32, times factors of 2^20 at most, neither overflow on the way nor, where a row's largest
+// is so small that its power of two is bounded, lose what would be seen in a logit.
 constexpr PanelKernels kFixed = {kRowUnit,
                                  kDigits,
                                  sizeof(float),
                                  kDepthStep,
                                  kTileBlockBytes,
-                                 0x5F800000,
+                                 0x4F800000,
                                  true,
                                  {pack<false, kRowUnit>, nullptr, nullptr, pack<true, kLanes>},
                                  {},
