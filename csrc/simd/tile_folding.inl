@@ -15,7 +15,7 @@ class Folding {
     due_ = done_ = 0;
     for (std::size_t v = 0; v < 2; ++v) {
       max_[v] = _mm512_load_ps(sums_.max + 16 * v);
-      sum_[v] = _mm512_setzero_ps();
+      sum_[v].clear();
     }
   }
 
@@ -28,10 +28,10 @@ class Folding {
     fold(rows_);
     // Lanes, one token each, whose maximum is to move. Only those are taken again: what a token gets must
     // not depend on the tokens beside it.
-    const unsigned large = large_of(sum_[0]) | large_of(sum_[1]) << 16;
+    const unsigned large = large_of(sum_[0].sum()) | large_of(sum_[1].sum()) << 16;
     if (large != 0) fold_with_new_max(large);
     for (std::size_t v = 0; v < 2; ++v) {
-      const __m512 sum = _mm512_maskz_mov_ps(static_cast<__mmask16>(~(large >> 16 * v)), sum_[v]);
+      const __m512 sum = _mm512_maskz_mov_ps(static_cast<__mmask16>(~(large >> 16 * v)), sum_[v].sum());
       add_eight(sums_.exponential + 16 * v, _mm512_castps512_ps256(sum));
       add_eight(sums_.exponential + 16 * v + 8,
                 _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum), 1)));
@@ -61,7 +61,7 @@ class Folding {
     for (; done_ < to; ++done_) {
       for (std::size_t v = 0; v < 2; ++v) {
         const __m512 z = _mm512_load_ps(z_ + done_ * kLanes + 16 * v);
-        sum_[v] = _mm512_add_ps(sum_[v], exponential_of(_mm512_sub_ps(z, max_[v])));
+        sum_[v].add(_mm512_sub_ps(z, max_[v]));
       }
     }
   }
@@ -69,7 +69,8 @@ class Folding {
   TokenSums& sums_;
   const float* z_;
   std::size_t rows_, done_, pace_, due_;
-  __m512 max_[2], sum_[2];
+  __m512 max_[2];
+  ExponentialSum sum_[2];
 };
 
 inline void keep_wanted(const WantedRows& wanted, std::size_t first, std::size_t rows, const float* tile) {
