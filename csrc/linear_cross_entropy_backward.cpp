@@ -20,8 +20,8 @@
 namespace skm {
 namespace {
 
-/// Packed tokens at a time, and no more than kMaxChunk of them.
-constexpr std::size_t kTokenBytes = std::size_t{9} << 18;
+/// Packed tokens at a time, and no more than kMaxChunk of them: 1024 of width 768 in three bytes.
+constexpr std::size_t kTokenBytes = (std::size_t{9} << 18) + (std::size_t{1} << 14);
 constexpr std::size_t kMaxChunk = 1024;
 
 /// What becomes of 32 lanes of logits.
