@@ -11,7 +11,7 @@
 // chunk, and adds to dweight, which is float32 itself.
 //
 // Memory, for N tokens in chunks of C, width D, blocks of R rows; e and s are the bytes of an element packed
-// for logits and for gradients (2 and 2 for bfloat16; 6 and 4 for float32 with tiles), W workers:
+// for logits and for gradients (2 and 2 for bfloat16; 3 and 4 for float32 with tiles), W workers:
 //
 //   tokens, for logits                 C D e     bfloat16: none where dx's own memory holds them
 //   tokens, for dweight                C D s
@@ -22,11 +22,12 @@
 //   sums of dweight                    4 R D     bfloat16 with N > C
 //
 // N x D x V                float32, of its logits    bfloat16, of float32 logits
-// 1024 x 768 x 50257       6.9 MB, 3.4 %             6.8 MB, 3.3 %
-// 4096 x 256 x 8192        4.1 MB, 3.0 %             5.7 MB, 4.3 %
+// 1024 x 768 x 50257       7.4 MB, 3.6 %             6.8 MB, 3.3 %
+// 4096 x 256 x 8192        3.6 MB, 2.7 %             5.7 MB, 4.3 %
 #include <atomic>
 #include <cmath>
 
+#include "coordinate_factors.hpp"
 #include "head_blocks.hpp"
 #include "skm/linear_cross_entropy.hpp"
 #include "team.hpp"
@@ -97,12 +98,12 @@ Blocks blocks_of(const LinearHead<T>& head, bool careful) noexcept {
   const PanelKernels& panels = panel_kernels<T>(careful);
   const PanelKernels& slope_panels = slope_panel_kernels<T>(careful);
   Blocks blocks;
-  blocks.depth = std::max(rounded_up(head.width, kDepthUnit), kDepthUnit);
+  blocks.depth = padded_depth(panels, head.width);
   blocks.width_rows = rounded_up(blocks.depth, slope_panels.row_unit);
   const std::size_t most_rows = std::min(kMaxRows, rounded_up(head.vocabulary, kTileRows));
   blocks.rows = std::min(std::max(block_rows(panels, blocks.depth, head.vocabulary), kLeastRows), most_rows);
-  const std::size_t token_bytes = blocks.depth * (panels.element_bytes + slope_panels.element_bytes) +
-                                  kLeastRows * slope_panels.element_bytes;
+  const std::size_t token_bytes =
+      panels.bytes(1, blocks.depth) + (blocks.depth + kLeastRows) * slope_panels.element_bytes;
   const bool again =
       !std::is_same_v<T, float> && (head.tokens > kMaxChunk || head.tokens * token_bytes > kChunkBytes);
   const std::size_t most = std::clamp(kChunkBytes / token_bytes / kLanes * kLanes, kLanes,
@@ -126,6 +127,7 @@ class BackwardPass {
         add_(add),
         panels_(panel_kernels<T>(careful)),
         slope_panels_(slope_panel_kernels<T>(careful)),
+        factors_(panels_, head),
         blocks_(blocks_of(head, careful)),
         threads_(std::min(std::max(threads, 1u), 256u)),
         group_(std::clamp<std::size_t>(blocks_.tokens / kLanes / threads_ / 2, 1, kGroup)),
@@ -183,10 +185,10 @@ class BackwardPass {
 
  private:
   std::size_t bytes(std::size_t count, std::size_t depth) const noexcept {
-    return count * depth * panels_.element_bytes;
+    return panels_.bytes(count, depth);
   }
   std::size_t slope_bytes(std::size_t count, std::size_t depth) const noexcept {
-    return count * depth * slope_panels_.element_bytes;
+    return slope_panels_.bytes(count, depth);
   }
   const PackKernels<T>& slope_pack() const noexcept { return pack_kernels<T>(slope_panels_); }
   const PackKernels<T>& pack() const noexcept { return pack_kernels<T>(panels_); }
@@ -218,7 +220,7 @@ class BackwardPass {
     const T* weight = head_.weight + (row_ + at) * head_.width;
     const std::size_t rows = std::min(kTileRows, here_ - at);
     note(pack().rows(weight, head_.width, rows, head_.width,
-                     {rows_.get() + bytes(at, blocks_.depth), blocks_.depth, 0}));
+                     {rows_.get() + bytes(at, blocks_.depth), blocks_.depth, 0, factors_.of_weight()}));
     if (gradients_.x != nullptr) {
       slope_pack().rows_transposed(weight, head_.width, head_.width, rows,
                                    {columns_.get(), block_depth_, at});
@@ -229,8 +231,8 @@ class BackwardPass {
     const T* x = head_.x + (first_ + token) * head_.width;
     const std::size_t tokens = std::min(kLanes, count_ - token);
     if (row_ == 0 || !tokens_in_x_) {
-      note(
-          pack().lanes_transposed(x, head_.width, tokens, head_.width, {tokens_of(token), blocks_.depth, 0}));
+      note(pack().lanes_transposed(x, head_.width, tokens, head_.width,
+                                   {tokens_of(token), blocks_.depth, 0, factors_.of_tokens()}));
     }
     if (gradients_.weight != nullptr) {
       slope_pack().lanes(x, head_.width, head_.width, tokens, {token_lanes_.get(), chunk_depth_, token});
@@ -370,6 +372,7 @@ class BackwardPass {
   const bool add_;                    // to gradients by weight and bias that are there
   const PanelKernels& panels_;        // for logits
   const PanelKernels& slope_panels_;  // for products with G
+  const CoordinateFactors<T> factors_;
   const SoftmaxKernels& softmax_ = softmax_kernels();
   const GradientTileKernels& tile_kernels_ = gradient_tile_kernels();
   const Blocks blocks_;

@@ -8,8 +8,7 @@
 // Rows panel: [block of 16 rows][32 of k][term]{16 rows, 16 pairs}; lanes panel: [block of 16 lanes]
 // [32 of k][term]{16 pairs, 16 lanes}. Both tiles are 1 KiB and one is the other's transpose in pairs.
 
-constexpr std::size_t kBlock = 16;
-constexpr std::size_t kTileBytes = 1024;
+#include "tile_transpose.inl"
 
 inline __mmask16 first16(std::size_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xFFFF : (1u << count) - 1);
@@ -95,31 +94,6 @@ struct AcrossDepth {
     }
   }
 };
-
-// 16 x 16 pairs, transposed by interleaving singles, doubles, quarters and halves of registers.
-inline void transpose(__m512i* v) {
-  __m512i t[kBlock];
-  for (std::size_t i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-  }
-  for (std::size_t i = 0; i < 16; i += 4) {
-    v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (std::size_t i = 0; i < 4; ++i) {
-    for (std::size_t j = 0; j < 16; j += 8) {
-      t[j + i] = _mm512_shuffle_i32x4(v[j + i], v[j + i + 4], 0x88);
-      t[j + i + 4] = _mm512_shuffle_i32x4(v[j + i], v[j + i + 4], 0xDD);
-    }
-  }
-  for (std::size_t i = 0; i < 8; ++i) {
-    v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xDD);
-  }
-}
 
 // kUnit: what `count` is padded to.
 template <class Load, bool kTranspose, std::size_t kUnit, int kTerms, class T>

@@ -45,6 +45,7 @@ std::vector<Kernel> kernels_here() {
     all.push_back({&skm::panel_kernels_amx_pairs(), 2e-5});
     all.push_back({&skm::panel_kernels_amx_split(), 1e-6});
   }
+  if (unit >= skm::MatrixUnit::byte_tile) all.push_back({&skm::panel_kernels_amx_fixed(), 1e-6});
 #endif
   return all;
 }
@@ -71,10 +72,10 @@ void compare_product(const Kernel& kernel, std::mt19937_64& random, std::size_t 
   const Matrix a(random, count, depth);
   const Matrix b(random, lanes, depth);
   const std::size_t rows = skm::rounded_up(count, k.row_unit);
-  const std::size_t padded = skm::rounded_up(depth, skm::kDepthUnit);
-  const skm::Aligned<char> rows_panel(rows * padded * k.element_bytes);
-  const skm::Aligned<char> lanes_panel(kLanes * padded * k.element_bytes);
-  if (transposed) {
+  const std::size_t padded = skm::padded_depth(k, depth);
+  const skm::Aligned<char> rows_panel(k.bytes(rows, padded));
+  const skm::Aligned<char> lanes_panel(k.bytes(kLanes, padded));
+  if (transposed && k.from_float.lanes != nullptr) {
     k.from_float.rows_transposed(a.across.data(), count, count, depth, {rows_panel.get(), padded, 0});
     k.from_float.lanes(b.across.data(), lanes, lanes, depth, {lanes_panel.get(), padded, 0});
   } else {
@@ -106,7 +107,7 @@ void test_products() {
   for (const Kernel& kernel : kernels_here()) {
     for (const std::size_t count : {1, 11, 32, 97}) {
       for (const std::size_t lanes : {1, 17, 32}) {
-        for (const std::size_t depth : {1, 31, 32, 300}) {
+        for (const std::size_t depth : {1, 31, 32, 63, 64, 65, 300, 600}) {
           compare_product(kernel, random, count, lanes, depth, false, false);
           compare_product(kernel, random, count, lanes, depth, true, true);
         }
