@@ -61,10 +61,10 @@ inline void store_sums(LevelSums& sums) {
   _tile_stored(3, sums.of[3], 64);
 }
 
-// So many steps of 64 of k at a time, sums of them added in float32. Within them sums are below
-// 3 * 2^14 * 512 < 2^25, far from overflow whatever the depth, and panels of 32 lanes stay near the first
-// cache while rows pass by.
-constexpr std::size_t kChunkSteps = 8;
+// So many steps of 64 of k at a time, sums of them added in float32. Within them sums are at most
+// 3 * 2^14 * 1024 < 2^26, far from overflow whatever the depth. Fewer steps would keep the lanes' part in the
+// first cache, but store and convert sums more often, which took as long or longer.
+constexpr std::size_t kChunkSteps = 16;
 
 // One block of 16 rows by 16 lanes and a chunk of k on its way from integers to floats.
 struct Converted {

@@ -439,7 +439,7 @@ def logits_backward(
 
 
 def matrix_unit():
-    """Which matrix instructions run: "tile" (AMX), "dot" (AVX512_BF16) or "none".
+    """Which matrix instructions run: "byte_tile" (AMX with bytes), "tile" (AMX), "dot" (AVX512_BF16), "none".
 
     Lowered by the environment variable SKMFAST_MATRIX, which is read once, and by SKMFAST_ISA.
     """

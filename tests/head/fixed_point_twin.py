@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 LARGEST = 0x7F7F7F
-CHUNK = 512  # of k, sums of which are added in float32
+CHUNK = 1024  # of k, sums of which are added in float32
 SAMPLE, ALIKE, LARGEST_EXPONENT = 256, 8.0, 20
 
 

@@ -44,7 +44,7 @@ def random_case(kind, width):
 
 @needs_bytes
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "outlier", "sizes", "zeros", "full range"])
-@pytest.mark.parametrize("width", [1, 63, 64, 65, 768, 4096])
+@pytest.mark.parametrize("width", [1, 63, 64, 65, 768, 1024, 1025, 4096])
 def test_same_bits_as_twin(kind, width):
     x, weight = random_case(kind, width)
     found = found_logits(x, weight)
@@ -55,7 +55,7 @@ def test_same_bits_as_twin(kind, width):
 
 @needs_bytes
 def test_any_depth():
-    """The sums of integers are of 512 terms at most: no depth overflows them."""
+    """The sums of integers are of 1024 of k at most: no depth overflows them."""
     for x, weight in (
         (np.full((1, 200_000), 1.9921875), np.full((1, 200_000), -1.9921875)),
         random_case("normal", 200_000),
@@ -68,7 +68,7 @@ def test_any_depth():
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "outlier", "zeros", "full range"])
 @pytest.mark.parametrize("width", [1, 64, 768])
 def test_error_is_within_its_bound(kind, width):
-    """Half a unit of each number, the product left out, one rounding for each 512 of k and its sum."""
+    """Half a unit of each number, the product left out, one rounding for each 1024 of k and its sum."""
     x, weight = random_case(kind, width)
     found = found_logits(x, weight)
     for v, row in enumerate(weight):
@@ -78,7 +78,7 @@ def test_error_is_within_its_bound(kind, width):
             step_a, step_b = (np.ldexp(1.0, -twin.exponent_of(z.astype(np.float32))) for z in (a, b))
             bound = 0.5 * (step_a * np.abs(b).sum() + step_b * np.abs(a).sum())
             bound += width * step_a * step_b * (2**14 + 0.25)
-            bound += (1 + 2 * (width // 512)) * 2.0**-24 * 1.01 * (np.abs(a) @ np.abs(b))
+            bound += (1 + 2 * (width // 1024)) * 2.0**-24 * 1.01 * (np.abs(a) @ np.abs(b))
             assert abs(found[t, v] - a @ b) <= bound
 
 
