@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "simd/gradient_tiles.hpp"
 #include "simd/panel_product.hpp"
 #include "simd/softmax_lanes.hpp"
 #include "skm/isa.hpp"
@@ -63,14 +64,23 @@ inline const SoftmaxKernels& softmax_kernels() noexcept {
   return softmax_kernels_baseline();
 }
 
+inline const GradientTileKernels& gradient_tile_kernels() noexcept {
+#if defined(SKM_X86)
+  if (active_isa() == Isa::avx512) return gradient_tile_kernels_avx512();
+  if (active_isa() == Isa::avx2) return gradient_tile_kernels_avx2();
+#endif
+  return gradient_tile_kernels_baseline();
+}
+
 /// `careful` rules out kernels that do not take numbers of any size.
 template <class T>
 const PanelKernels& panel_kernels([[maybe_unused]] bool careful) noexcept {
 #if defined(SKM_X86)
   if constexpr (std::is_same_v<T, std::uint16_t>) {
-    if (active_matrix_unit() == MatrixUnit::tile) return panel_kernels_amx();
+    if (active_matrix_unit() >= MatrixUnit::tile) return panel_kernels_amx();
     if (active_matrix_unit() == MatrixUnit::dot) return panel_kernels_avx512bf16();
   } else {
+    if (active_matrix_unit() == MatrixUnit::byte_tile && !careful) return panel_kernels_amx_fixed();
     if (active_matrix_unit() == MatrixUnit::tile && !careful) return panel_kernels_amx_split();
   }
   if (active_isa() == Isa::avx512) return panel_kernels_avx512();
@@ -84,7 +94,7 @@ template <class T>
 const PanelKernels& slope_panel_kernels(bool careful) noexcept {
 #if defined(SKM_X86)
   if constexpr (std::is_same_v<T, float>) {
-    if (active_matrix_unit() == MatrixUnit::tile && !careful) return panel_kernels_amx_pairs();
+    if (active_matrix_unit() >= MatrixUnit::tile && !careful) return panel_kernels_amx_pairs();
   }
 #endif
   return panel_kernels<T>(careful);
@@ -98,10 +108,15 @@ const PackKernels<T>& pack_kernels(const PanelKernels& kernels) noexcept {
     return kernels.from_bfloat16;
 }
 
+/// Of panels whose k runs along `width` elements.
+inline std::size_t padded_depth(const PanelKernels& kernels, std::size_t width) noexcept {
+  return std::max(rounded_up(width, kernels.depth_unit), kernels.depth_unit);
+}
+
 /// Weight rows that are packed at a time.
 inline std::size_t block_rows(const PanelKernels& kernels, std::size_t depth,
                               std::size_t vocabulary) noexcept {
-  const std::size_t fit = kernels.block_bytes / (depth * kernels.element_bytes) / kTileRows * kTileRows;
+  const std::size_t fit = kernels.block_bytes / kernels.bytes(1, depth) / kTileRows * kTileRows;
   return std::min(std::clamp<std::size_t>(fit, kTileRows, 6 * kTileRows), rounded_up(vocabulary, kTileRows));
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <limits>
 
+#include "coordinate_factors.hpp"
 #include "head_blocks.hpp"
 #include "team.hpp"
 #include "token_losses.hpp"
@@ -27,17 +28,18 @@ class ForwardPass {
         objective_(objective),
         losses_(losses),
         panels_(panel_kernels<T>(careful)),
-        depth_(std::max(rounded_up(head.width, kDepthUnit), kDepthUnit)),
+        factors_(panels_, head),
+        depth_(padded_depth(panels_, head.width)),
         block_rows_(block_rows(panels_, depth_, head.vocabulary)),
         segment_rows_(rounded_up(
             std::max((head.vocabulary + kMaxSegments - 1) / kMaxSegments, kMinSegmentRows), block_rows_)),
         segments_((head.vocabulary + segment_rows_ - 1) / segment_rows_),
-        chunk_(std::clamp<std::size_t>(kTokenBytes / (depth_ * panels_.element_bytes) / kLanes * kLanes,
-                                       kLanes, rounded_up(head.tokens, kLanes))),
+        chunk_(std::clamp<std::size_t>(kTokenBytes / panels_.bytes(1, depth_) / kLanes * kLanes, kLanes,
+                                       rounded_up(head.tokens, kLanes))),
         threads_(static_cast<unsigned>(
             std::min<std::size_t>(std::max(threads, 1u), std::max(segments_, chunk_ / kLanes)))),
-        tokens_(chunk_ * depth_ * panels_.element_bytes),
-        rows_(threads_ * block_rows_ * depth_ * panels_.element_bytes),
+        tokens_(panels_.bytes(chunk_, depth_)),
+        rows_(threads_ * panels_.bytes(block_rows_, depth_)),
         tiles_(threads_ * kTileRows * kLanes),
         sums_(segments_ * chunk_ / kLanes),
         wanted_(chunk_),
@@ -64,7 +66,7 @@ class ForwardPass {
   std::size_t end_of(std::size_t segment) const noexcept {
     return std::min((segment + 1) * segment_rows_, head_.vocabulary);
   }
-  std::size_t panel_bytes(std::size_t count) const noexcept { return count * depth_ * panels_.element_bytes; }
+  std::size_t panel_bytes(std::size_t count) const noexcept { return panels_.bytes(count, depth_); }
   TokenSums& sums(std::size_t segment, std::size_t block) const noexcept {
     return sums_[segment * (chunk_ / kLanes) + block];
   }
@@ -78,9 +80,9 @@ class ForwardPass {
   void pack_tokens(std::size_t first, std::size_t count, std::size_t block) noexcept {
     const std::size_t token = block * kLanes;
     const std::size_t here = std::min(kLanes, count - token);
-    note(pack_kernels<T>(panels_).lanes_transposed(head_.x + (first + token) * head_.width, head_.width, here,
-                                                   head_.width,
-                                                   {tokens_.get() + panel_bytes(token), depth_, 0}));
+    note(pack_kernels<T>(panels_).lanes_transposed(
+        head_.x + (first + token) * head_.width, head_.width, here, head_.width,
+        {tokens_.get() + panel_bytes(token), depth_, 0, factors_.of_tokens()}));
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
       wanted_[token + lane] = std::numeric_limits<float>::quiet_NaN();
     }
@@ -100,7 +102,7 @@ class ForwardPass {
                   std::size_t count, unsigned worker) noexcept {
     char* panel = rows_.get() + worker * panel_bytes(block_rows_);
     note(pack_kernels<T>(panels_).rows(head_.weight + row * head_.width, head_.width, rows, head_.width,
-                                       {panel, depth_, 0}));
+                                       {panel, depth_, 0, factors_.of_weight()}));
     float* tile = tiles_.get() + worker * kTileRows * kLanes;
     for (std::size_t token = 0; token < count; token += kLanes) {
       if (at_once_) {
@@ -189,6 +191,7 @@ class ForwardPass {
   const LossObjective& objective_;
   const TokenLosses<T>& losses_;
   const PanelKernels& panels_;
+  const CoordinateFactors<T> factors_;
   const SoftmaxKernels& softmax_ = softmax_kernels();
   const bool complete_ = losses_.entropy != nullptr || objective_.label_smoothing != 0.0;
   const bool at_once_ = panels_.product_and_add != nullptr && !complete_ && losses_.argmax == nullptr &&

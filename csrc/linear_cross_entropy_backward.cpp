@@ -9,9 +9,25 @@
 //
 // A chunk that is not the only one is packed again for every block. Float32 rather makes one pass for each
 // chunk, and adds to dweight, which is float32 itself.
+//
+// Memory, for N tokens in chunks of C, width D, blocks of R rows; e and s are the bytes of an element packed
+// for logits and for gradients (2 and 2 for bfloat16; 3 and 4 for float32 with tiles), W workers:
+//
+//   tokens, for logits                 C D e     bfloat16: none where dx's own memory holds them
+//   tokens, for dweight                C D s
+//   rows of weight, and transposed     R D (e + s)
+//   G                                  R C s
+//   sums of dx                         4 N D     float32: none where dx's own memory holds them
+//   a group of G and a tile            W (128 R s + 12 KiB)
+//   sums of dweight                    4 R D     bfloat16 with N > C
+//
+// N x D x V                float32, of its logits    bfloat16, of float32 logits
+// 1024 x 768 x 50257       7.4 MB, 3.6 %             6.8 MB, 3.3 %
+// 4096 x 256 x 8192        3.6 MB, 2.7 %             5.7 MB, 4.3 %
 #include <atomic>
 #include <cmath>
 
+#include "coordinate_factors.hpp"
 #include "head_blocks.hpp"
 #include "skm/linear_cross_entropy.hpp"
 #include "team.hpp"
@@ -19,9 +35,20 @@
 namespace skm {
 namespace {
 
-/// Packed tokens at a time, and no more than kMaxChunk of them.
-constexpr std::size_t kTokenBytes = std::size_t{9} << 18;
+/// What is kept of a chunk of tokens, and no more than kMaxChunk of them; where chunks are packed again and
+/// again, as many as make so many bytes of a row of G.
+constexpr std::size_t kChunkBytes = std::size_t{6500} << 10;
 constexpr std::size_t kMaxChunk = 1024;
+constexpr std::size_t kAgainBytes = 1024;
+/// Weight rows at a time.
+constexpr std::size_t kLeastRows = 2 * kTileRows;
+constexpr std::size_t kMaxRows = 4 * kTileRows;
+/// G of a block of rows and a chunk, which passes by for each block of columns of dweight: less than half of
+/// a second cache of 2 MiB, which may have to be shared with another thread of the processor.
+constexpr std::size_t kSlopeBytes = std::size_t{800} << 10;
+/// Blocks of lanes that one task takes, at most: packed weight rows stay in the second cache while G is made
+/// for all of them, then packed columns while dx is.
+constexpr std::size_t kGroup = 4;
 
 /// What becomes of 32 lanes of logits.
 struct LaneSlopes {
@@ -58,11 +85,34 @@ void set_slopes(const LinearHead<T>& head, const LossObjective& objective, const
   }
 }
 
+/// What is worked on at a time.
+struct Blocks {
+  std::size_t depth;       // the width, padded
+  std::size_t width_rows;  // the width as rows of a panel
+  std::size_t rows;        // of weight
+  std::size_t tokens;      // a multiple of kLanes
+};
+
 template <class T>
-std::size_t chunk_tokens(const PanelKernels& panels, const LinearHead<T>& head) noexcept {
-  const std::size_t depth = std::max(rounded_up(head.width, kDepthUnit), kDepthUnit);
-  return std::clamp<std::size_t>(kTokenBytes / (depth * panels.element_bytes) / kLanes * kLanes, kLanes,
-                                 std::min(kMaxChunk, rounded_up(head.tokens, kLanes)));
+Blocks blocks_of(const LinearHead<T>& head, bool careful) noexcept {
+  const PanelKernels& panels = panel_kernels<T>(careful);
+  const PanelKernels& slope_panels = slope_panel_kernels<T>(careful);
+  Blocks blocks;
+  blocks.depth = padded_depth(panels, head.width);
+  blocks.width_rows = rounded_up(blocks.depth, slope_panels.row_unit);
+  const std::size_t most_rows = std::min(kMaxRows, rounded_up(head.vocabulary, kTileRows));
+  blocks.rows = std::min(std::max(block_rows(panels, blocks.depth, head.vocabulary), kLeastRows), most_rows);
+  const std::size_t token_bytes =
+      panels.bytes(1, blocks.depth) + (blocks.depth + kLeastRows) * slope_panels.element_bytes;
+  const bool again =
+      !std::is_same_v<T, float> && (head.tokens > kMaxChunk || head.tokens * token_bytes > kChunkBytes);
+  const std::size_t most = std::clamp(kChunkBytes / token_bytes / kLanes * kLanes, kLanes,
+                                      again ? kAgainBytes / slope_panels.element_bytes : kMaxChunk);
+  const std::size_t chunks = std::max<std::size_t>((head.tokens + most - 1) / most, 1);
+  blocks.tokens = std::max(rounded_up((head.tokens + chunks - 1) / chunks, kLanes), kLanes);
+  const std::size_t fit = kSlopeBytes / (blocks.tokens * slope_panels.element_bytes) / kTileRows * kTileRows;
+  blocks.rows = std::min(std::max(fit, kLeastRows), blocks.rows);
+  return blocks;
 }
 
 template <class T>
@@ -77,64 +127,88 @@ class BackwardPass {
         add_(add),
         panels_(panel_kernels<T>(careful)),
         slope_panels_(slope_panel_kernels<T>(careful)),
-        depth_(std::max(rounded_up(head.width, kDepthUnit), kDepthUnit)),
-        width_rows_(rounded_up(depth_, panels_.row_unit)),
-        block_rows_(std::min(std::max(block_rows(panels_, depth_, head.vocabulary), 2 * kTileRows),
-                             std::min(4 * kTileRows, rounded_up(head.vocabulary, kTileRows)))),
-        chunk_(chunk_tokens(panels_, head)),
+        factors_(panels_, head),
+        blocks_(blocks_of(head, careful)),
         threads_(std::min(std::max(threads, 1u), 256u)),
-        tokens_(bytes(chunk_, depth_)),
-        token_lanes_(gradients.weight == nullptr ? 0 : slope_bytes(depth_, chunk_)),
-        rows_(bytes(block_rows_, depth_)),
-        columns_(gradients.x == nullptr ? 0 : slope_bytes(width_rows_, block_rows_)),
-        slope_rows_(gradients.weight == nullptr ? 0 : slope_bytes(block_rows_, chunk_)),
-        slope_lanes_(gradients.x == nullptr ? 0 : threads_ * slope_bytes(kLanes, block_rows_)),
+        group_(std::clamp<std::size_t>(blocks_.tokens / kLanes / threads_ / 2, 1, kGroup)),
+        all_tokens_(rounded_up(head.tokens, kLanes)),
+        sums_in_x_(fits_in_x(all_tokens_ * blocks_.width_rows * sizeof(float))),
+        tokens_in_x_(!sums_in_x_ && fits_in_x(bytes(all_tokens_, blocks_.depth))),
+        own_tokens_(tokens_in_x_ ? 0 : bytes(blocks_.tokens, blocks_.depth)),
+        token_lanes_(gradients.weight == nullptr ? 0 : slope_bytes(blocks_.depth, blocks_.tokens)),
+        rows_(bytes(blocks_.rows, blocks_.depth)),
+        columns_(gradients.x == nullptr ? 0 : slope_bytes(blocks_.width_rows, blocks_.rows)),
+        slope_rows_(gradients.weight == nullptr ? 0 : slope_bytes(blocks_.rows, blocks_.tokens)),
+        room_bytes_(gradients.x == nullptr ? 0
+                                           : std::max(slope_bytes(group_ * kLanes, blocks_.rows),
+                                                      blocks_.width_rows * kLanes * sizeof(float))),
+        rooms_(threads_ * room_bytes_),
         tiles_(threads_ * kTileRows * kLanes),
-        by_x_(gradients.x == nullptr ? 0 : rounded_up(head.tokens, kLanes) * width_rows_),
-        by_weight_(gradients.weight == nullptr || head.tokens <= chunk_ ? 0 : block_rows_ * depth_),
-        row_sums_(gradients.bias == nullptr ? 0 : chunk_ / kLanes * block_rows_),
-        by_bias_(gradients.bias == nullptr ? 0 : block_rows_) {}
+        own_sums_(gradients.x == nullptr || sums_in_x_ ? 0 : all_tokens_ * blocks_.width_rows),
+        by_weight_(
+            gradients.weight == nullptr || head.tokens <= blocks_.tokens ? 0 : blocks_.rows * blocks_.depth),
+        row_sums_(gradients.bias == nullptr ? 0 : blocks_.tokens / kLanes * blocks_.rows),
+        by_bias_(gradients.bias == nullptr ? 0 : blocks_.rows) {}
 
   /// Whether all numbers were of a size that the kernels take.
   bool run() {
     Team team(threads_, panels_.begin, panels_.end);
-    for (row_ = 0; row_ < head_.vocabulary; row_ += block_rows_) {
-      here_ = std::min(block_rows_, head_.vocabulary - row_);
+    for (row_ = 0; row_ < head_.vocabulary; row_ += blocks_.rows) {
+      here_ = std::min(blocks_.rows, head_.vocabulary - row_);
       block_depth_ = rounded_up(here_, kDepthUnit);
       const std::size_t tiles = (here_ + kTileRows - 1) / kTileRows;
       team.run(tiles, [&](std::size_t tile, unsigned) { pack_weight(tile * kTileRows); });
-      for (first_ = 0; first_ < head_.tokens; first_ += chunk_) {
-        count_ = std::min(chunk_, head_.tokens - first_);
+      for (first_ = 0; first_ < head_.tokens; first_ += blocks_.tokens) {
+        count_ = std::min(blocks_.tokens, head_.tokens - first_);
         chunk_depth_ = rounded_up(count_, kLanes);
         const std::size_t blocks = chunk_depth_ / kLanes;
-        const bool again = row_ != 0 && head_.tokens <= chunk_;
-        if (!again) team.run(blocks, [&](std::size_t block, unsigned) { pack_tokens(block * kLanes); });
-        team.run(blocks, [&](std::size_t block, unsigned worker) { add_tokens(block * kLanes, worker); });
+        if (row_ == 0 || head_.tokens > blocks_.tokens) {
+          team.run(blocks, [&](std::size_t block, unsigned) { pack_tokens(block * kLanes); });
+        }
+        team.run((blocks + group_ - 1) / group_,
+                 [&](std::size_t group, unsigned worker) { add_tokens(group * group_ * kLanes, worker); });
         if (gradients_.weight != nullptr) {
-          const std::size_t across = depth_ / kLanes;
-          team.run(tiles * across, [&](std::size_t task, unsigned worker) {
-            add_weight(task / across * kTileRows, task % across * kLanes, worker);
+          // Columns apart, so that of what is packed of tokens each part comes from afar once.
+          team.run(tiles * (blocks_.depth / kLanes), [&](std::size_t task, unsigned worker) {
+            add_weight(task % tiles * kTileRows, task / tiles * kLanes, worker);
           });
         }
         if (gradients_.bias != nullptr) add_bias(blocks);
       }
     }
     if (gradients_.x != nullptr) {
-      team.run((head_.tokens + kLanes - 1) / kLanes,
-               [&](std::size_t block, unsigned) { write_x(block * kLanes); });
+      team.run(all_tokens_ / kLanes,
+               [&](std::size_t block, unsigned worker) { write_x(block * kLanes, worker); });
     }
     return panels_.largest_magnitude == 0 || largest_.load() < panels_.largest_magnitude;
   }
 
  private:
   std::size_t bytes(std::size_t count, std::size_t depth) const noexcept {
-    return count * depth * panels_.element_bytes;
+    return panels_.bytes(count, depth);
   }
   std::size_t slope_bytes(std::size_t count, std::size_t depth) const noexcept {
-    return count * depth * slope_panels_.element_bytes;
+    return slope_panels_.bytes(count, depth);
   }
   const PackKernels<T>& slope_pack() const noexcept { return pack_kernels<T>(slope_panels_); }
   const PackKernels<T>& pack() const noexcept { return pack_kernels<T>(panels_); }
+
+  // dx is written last: until then its memory serves.
+  bool fits_in_x(std::size_t size) const noexcept {
+    return gradients_.x != nullptr && reinterpret_cast<std::uintptr_t>(gradients_.x) % 64 == 0 &&
+           size <= head_.tokens * head_.width * sizeof(T);
+  }
+  /// Packed lanes of tokens from `token` of the chunk on.
+  char* tokens_of(std::size_t token) const noexcept {
+    return tokens_in_x_ ? reinterpret_cast<char*>(gradients_.x) + bytes(first_ + token, blocks_.depth)
+                        : own_tokens_.get() + bytes(token, blocks_.depth);
+  }
+  float* sums_by_x(std::size_t token) const noexcept {
+    float* all = own_sums_.get();
+    if constexpr (std::is_same_v<T, float>) all = sums_in_x_ ? gradients_.x : all;
+    return all + token * blocks_.width_rows;
+  }
+  char* room_of(unsigned worker) const noexcept { return rooms_.get() + worker * room_bytes_; }
 
   void note(std::uint32_t magnitude) noexcept {
     std::uint32_t seen = largest_.load(std::memory_order_relaxed);
@@ -145,7 +219,8 @@ class BackwardPass {
   void pack_weight(std::size_t at) noexcept {
     const T* weight = head_.weight + (row_ + at) * head_.width;
     const std::size_t rows = std::min(kTileRows, here_ - at);
-    note(pack().rows(weight, head_.width, rows, head_.width, {rows_.get() + bytes(at, depth_), depth_, 0}));
+    note(pack().rows(weight, head_.width, rows, head_.width,
+                     {rows_.get() + bytes(at, blocks_.depth), blocks_.depth, 0, factors_.of_weight()}));
     if (gradients_.x != nullptr) {
       slope_pack().rows_transposed(weight, head_.width, head_.width, rows,
                                    {columns_.get(), block_depth_, at});
@@ -155,39 +230,54 @@ class BackwardPass {
   void pack_tokens(std::size_t token) noexcept {
     const T* x = head_.x + (first_ + token) * head_.width;
     const std::size_t tokens = std::min(kLanes, count_ - token);
-    note(pack().lanes_transposed(x, head_.width, tokens, head_.width,
-                                 {tokens_.get() + bytes(token, depth_), depth_, 0}));
+    if (row_ == 0 || !tokens_in_x_) {
+      note(pack().lanes_transposed(x, head_.width, tokens, head_.width,
+                                   {tokens_of(token), blocks_.depth, 0, factors_.of_tokens()}));
+    }
     if (gradients_.weight != nullptr) {
       slope_pack().lanes(x, head_.width, head_.width, tokens, {token_lanes_.get(), chunk_depth_, token});
     }
   }
 
-  // G of the block's rows for 32 tokens, and their share of dx.
-  void add_tokens(std::size_t token, unsigned worker) noexcept {
+  // G of the block's rows for a group of tokens, and their share of dx.
+  void add_tokens(std::size_t first, unsigned worker) noexcept {
+    const std::size_t last = std::min(first + group_ * kLanes, chunk_depth_);
+    for (std::size_t token = first; token < last; token += kLanes) {
+      make_block(token, room_of(worker) + slope_bytes(token - first, block_depth_), worker);
+    }
+    for (std::size_t token = first; gradients_.x != nullptr && token < last; token += kLanes) {
+      slope_panels_.product(columns_.get(), room_of(worker) + slope_bytes(token - first, block_depth_),
+                            blocks_.width_rows, block_depth_, sums_by_x(first_ + token), kLanes, row_ != 0);
+    }
+  }
+
+  // G of the block's rows for 32 tokens; as lanes it goes to `lanes`.
+  void make_block(std::size_t token, char* lanes, unsigned worker) noexcept {
     LaneSlopes slopes;
     const std::size_t tokens = std::min(kLanes, count_ - token);
     set_slopes(head_, objective_, upstream_, first_ + token, tokens, slopes);
     float* tile = tiles_.get() + worker * kTileRows * kLanes;
-    char* lanes =
-        slope_lanes_.get() + (gradients_.x == nullptr ? 0 : worker * slope_bytes(kLanes, block_rows_));
     for (std::size_t at = 0; at < here_; at += kTileRows) {
       const std::size_t rows = std::min(kTileRows, here_ - at);
-      panels_.product(rows_.get() + bytes(at, depth_), tokens_.get() + bytes(token, depth_),
-                      rounded_up(rows, panels_.row_unit), depth_, tile, kLanes, false);
+      panels_.product(rows_.get() + bytes(at, blocks_.depth), tokens_of(token),
+                      rounded_up(rows, panels_.row_unit), blocks_.depth, tile, kLanes, false);
       make_slopes(tile, at, rows, token, tokens, slopes);
-      if (gradients_.weight != nullptr) {
-        slope_panels_.from_float.rows(
-            tile, kLanes, rows, kLanes,
-            {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token});
-      }
-      if (gradients_.x != nullptr) {
-        slope_panels_.from_float.lanes(tile, kLanes, kLanes, rows, {lanes, block_depth_, at});
-      }
+      pack_slopes(tile, rows, {slope_rows_.get() + slope_bytes(at, chunk_depth_), chunk_depth_, token},
+                  {lanes, block_depth_, at});
     }
-    if (gradients_.x != nullptr) {
-      slope_panels_.product(columns_.get(), lanes, width_rows_, block_depth_,
-                            by_x_.get() + (first_ + token) * width_rows_, kLanes, row_ != 0);
+  }
+
+  void pack_slopes(float* tile, std::size_t rows, PanelPlace as_rows, PanelPlace as_lanes) noexcept {
+    if (gradients_.weight == nullptr) as_rows.panel = nullptr;
+    if (gradients_.x == nullptr) as_lanes.panel = nullptr;
+    if (slope_panels_.pack_both_ways != nullptr) {
+      const std::size_t padded = rounded_up(rows, kDepthUnit);
+      std::fill(tile + rows * kLanes, tile + padded * kLanes, 0.0f);
+      slope_panels_.pack_both_ways(tile, padded, as_rows, as_lanes);
+      return;
     }
+    if (as_rows.panel != nullptr) slope_panels_.from_float.rows(tile, kLanes, rows, kLanes, as_rows);
+    if (as_lanes.panel != nullptr) slope_panels_.from_float.lanes(tile, kLanes, kLanes, rows, as_lanes);
   }
 
   void make_slopes(float* tile, std::size_t at, std::size_t rows, std::size_t token, std::size_t tokens,
@@ -216,12 +306,7 @@ class BackwardPass {
       }
     }
     if (gradients_.bias == nullptr) return;
-    float* sums = row_sums_.get() + token / kLanes * block_rows_ + at;
-    for (std::size_t i = 0; i < rows; ++i) {
-      float sum = 0.0f;
-      for (std::size_t lane = 0; lane < kLanes; ++lane) sum += tile[i * kLanes + lane];
-      sums[i] = sum;
-    }
+    tile_kernels_.sum_rows(tile, rows, row_sums_.get() + token / kLanes * blocks_.rows + at);
   }
 
   static float slope_at(float product, const LogitTransform& how, std::size_t i) noexcept {
@@ -233,20 +318,25 @@ class BackwardPass {
 
   void add_weight(std::size_t at, std::size_t column, unsigned worker) noexcept {
     const std::size_t rows = std::min(kTileRows, here_ - at);
-    const bool one = head_.tokens <= chunk_;
+    const bool one = head_.tokens <= blocks_.tokens;
     float* sum = one ? tiles_.get() + worker * kTileRows * kLanes
-                     : by_weight_.get() + (column / kLanes * block_rows_ + at) * kLanes;
+                     : by_weight_.get() + (column / kLanes * blocks_.rows + at) * kLanes;
+    T* out = gradients_.weight + (row_ + at) * head_.width + column;
+    if (add_) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        __builtin_prefetch(out + i * head_.width);
+        __builtin_prefetch(out + i * head_.width + kLanes / 2);
+      }
+    }
     slope_panels_.product(slope_rows_.get() + slope_bytes(at, chunk_depth_),
                           token_lanes_.get() + slope_bytes(column, chunk_depth_),
-                          rounded_up(rows, panels_.row_unit), chunk_depth_, sum, kLanes, first_ != 0);
+                          rounded_up(rows, slope_panels_.row_unit), chunk_depth_, sum, kLanes, first_ != 0);
     if (first_ + count_ < head_.tokens) return;
-    for (std::size_t i = 0; i < rows; ++i) {
-      T* out = gradients_.weight + (row_ + at + i) * head_.width + column;
-      const std::size_t columns = std::min(kLanes, head_.width - std::min(head_.width, column));
-      if constexpr (std::is_same_v<T, float>) {
-        for (std::size_t j = 0; add_ && j < columns; ++j) sum[i * kLanes + j] += out[j];
-      }
-      for (std::size_t j = 0; j < columns; ++j) narrow(sum[i * kLanes + j], out + j);
+    const std::size_t columns = std::min(kLanes, head_.width - std::min(head_.width, column));
+    if constexpr (std::is_same_v<T, float>) {
+      (add_ ? tile_kernels_.add_to_float : tile_kernels_.to_float)(sum, rows, columns, out, head_.width);
+    } else {
+      tile_kernels_.to_bfloat16(sum, rows, columns, out, head_.width);
     }
   }
 
@@ -255,15 +345,20 @@ class BackwardPass {
     for (std::size_t i = 0; i < here_; ++i) {
       double sum = first_ == 0 ? 0.0 : by_bias_[i];
       for (std::size_t block = 0; block < blocks; ++block) {
-        sum += static_cast<double>(row_sums_[block * block_rows_ + i]);
+        sum += static_cast<double>(row_sums_[block * blocks_.rows + i]);
       }
       by_bias_[i] = sum;
       gradients_.bias[row_ + i] = static_cast<float>(sum) + (add_ && last ? gradients_.bias[row_ + i] : 0.0f);
     }
   }
 
-  void write_x(std::size_t token) noexcept {
-    const float* sums = by_x_.get() + token * width_rows_;
+  void write_x(std::size_t token, unsigned worker) noexcept {
+    const float* sums = sums_by_x(token);
+    if (sums_in_x_) {
+      float* copy = reinterpret_cast<float*>(room_of(worker));
+      std::copy_n(sums, blocks_.width_rows * kLanes, copy);
+      sums = copy;
+    }
     for (std::size_t lane = 0; lane < kLanes && token + lane < head_.tokens; ++lane) {
       T* out = gradients_.x + (token + lane) * head_.width;
       for (std::size_t i = 0; i < head_.width; ++i) narrow(sums[i * kLanes + lane], out + i);
@@ -277,20 +372,25 @@ class BackwardPass {
   const bool add_;                    // to gradients by weight and bias that are there
   const PanelKernels& panels_;        // for logits
   const PanelKernels& slope_panels_;  // for products with G
+  const CoordinateFactors<T> factors_;
   const SoftmaxKernels& softmax_ = softmax_kernels();
-  const std::size_t depth_, width_rows_, block_rows_;
-  const std::size_t chunk_;  // tokens at a time, a multiple of kLanes
+  const GradientTileKernels& tile_kernels_ = gradient_tile_kernels();
+  const Blocks blocks_;
   const unsigned threads_;
-  Aligned<char> tokens_;       // lanes panels of x: k along the width
+  const std::size_t group_;       // blocks of lanes of one task
+  const std::size_t all_tokens_;  // a multiple of kLanes
+  const bool sums_in_x_, tokens_in_x_;
+  Aligned<char> own_tokens_;   // lanes panels of x: k along the width
   Aligned<char> token_lanes_;  // lanes panels of x: k along the tokens
   Aligned<char> rows_;         // rows panel of weight
   Aligned<char> columns_;      // rows panel of weight transposed
   Aligned<char> slope_rows_;   // rows panel of G
-  Aligned<char> slope_lanes_;  // lanes panel of G, for each thread
-  Aligned<float> tiles_;       // for each thread
-  Aligned<float> by_x_;        // dx as (block of lanes, width, lane)
-  Aligned<float> by_weight_;   // dweight of the block as (block of columns, row, column), over several chunks
-  Aligned<float> row_sums_;    // of G, for each block of lanes
+  const std::size_t room_bytes_;
+  Aligned<char> rooms_;       // for each thread: lanes panels of G of a group; at the end a block of dx
+  Aligned<float> tiles_;      // for each thread
+  Aligned<float> own_sums_;   // dx as (block of lanes, width, lane)
+  Aligned<float> by_weight_;  // dweight of the block as (block of columns, row, column), over several chunks
+  Aligned<float> row_sums_;   // of G, for each block of lanes
   Aligned<double> by_bias_;
   std::atomic<std::uint32_t> largest_{0};
   // The block of weight rows and the chunk of tokens at hand.
@@ -308,8 +408,7 @@ void clear(const LinearHead<T>& head, const HeadGradients<T>& gradients) noexcep
 template <class T>
 bool all_passes(const LinearHead<T>& head, const LossObjective& objective, const Upstream<T>& upstream,
                 const HeadGradients<T>& gradients, unsigned threads, bool careful) {
-  const std::size_t step =
-      std::is_same_v<T, float> ? chunk_tokens(panel_kernels<T>(careful), head) : head.tokens;
+  const std::size_t step = std::is_same_v<T, float> ? blocks_of(head, careful).tokens : head.tokens;
   const auto from = [](auto* values, std::size_t i) { return values == nullptr ? nullptr : values + i; };
   bool right = true;
   for (std::size_t i = 0; right && i < head.tokens; i += step) {

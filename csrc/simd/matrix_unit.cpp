@@ -35,17 +35,19 @@ bool may_use_tiles() noexcept {
 #endif
 }
 
-bool has_tiles() noexcept {
+MatrixUnit with_tiles() noexcept {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return MatrixUnit::dot;
   const bool bf16 = (d >> 22 & 1) != 0;
   const bool tile = (d >> 24 & 1) != 0;
-  return bf16 && tile && may_use_tiles();
+  const bool int8 = (d >> 25 & 1) != 0;
+  if (!bf16 || !tile || !may_use_tiles()) return MatrixUnit::dot;
+  return int8 ? MatrixUnit::byte_tile : MatrixUnit::tile;
 }
 
 MatrixUnit supported() noexcept {
   if (active_isa() < Isa::avx512 || !has_dot()) return MatrixUnit::none;
-  return has_tiles() ? MatrixUnit::tile : MatrixUnit::dot;
+  return with_tiles();
 }
 
 #else
@@ -60,7 +62,8 @@ MatrixUnit active_matrix_unit() noexcept {
   static const MatrixUnit active = [] {
     const MatrixUnit best = supported();
     const char* wanted = std::getenv("SKMFAST_MATRIX");
-    for (const MatrixUnit unit : {MatrixUnit::none, MatrixUnit::dot, MatrixUnit::tile}) {
+    for (const MatrixUnit unit :
+         {MatrixUnit::none, MatrixUnit::dot, MatrixUnit::tile, MatrixUnit::byte_tile}) {
       if (wanted != nullptr && std::strcmp(wanted, matrix_unit_name(unit)) == 0) return std::min(best, unit);
     }
     return best;
@@ -79,6 +82,7 @@ bool has_fused_multiply_add() noexcept {
 
 const char* matrix_unit_name(MatrixUnit unit) noexcept {
   switch (unit) {
+    case MatrixUnit::byte_tile: return "byte_tile";
     case MatrixUnit::tile: return "tile";
     case MatrixUnit::dot: return "dot";
     case MatrixUnit::none: break;

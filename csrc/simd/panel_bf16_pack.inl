@@ -8,8 +8,7 @@
 // Rows panel: [block of 16 rows][32 of k][term]{16 rows, 16 pairs}; lanes panel: [block of 16 lanes]
 // [32 of k][term]{16 pairs, 16 lanes}. Both tiles are 1 KiB and one is the other's transpose in pairs.
 
-constexpr std::size_t kBlock = 16;
-constexpr std::size_t kTileBytes = 1024;
+#include "tile_transpose.inl"
 
 inline __mmask16 first16(std::size_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xFFFF : (1u << count) - 1);
@@ -96,31 +95,6 @@ struct AcrossDepth {
   }
 };
 
-// 16 x 16 pairs, transposed by interleaving singles, doubles, quarters and halves of registers.
-inline void transpose(__m512i* v) {
-  __m512i t[kBlock];
-  for (std::size_t i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
-  }
-  for (std::size_t i = 0; i < 16; i += 4) {
-    v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (std::size_t i = 0; i < 4; ++i) {
-    for (std::size_t j = 0; j < 16; j += 8) {
-      t[j + i] = _mm512_shuffle_i32x4(v[j + i], v[j + i + 4], 0x88);
-      t[j + i + 4] = _mm512_shuffle_i32x4(v[j + i], v[j + i + 4], 0xDD);
-    }
-  }
-  for (std::size_t i = 0; i < 8; ++i) {
-    v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xDD);
-  }
-}
-
 // kUnit: what `count` is padded to.
 template <class Load, bool kTranspose, std::size_t kUnit, int kTerms, class T>
 std::uint32_t pack(const T* m, std::size_t stride, std::size_t count, std::size_t depth, PanelPlace place) {
@@ -142,6 +116,45 @@ std::uint32_t pack(const T* m, std::size_t stride, std::size_t count, std::size_
     }
   }
   return _mm512_reduce_max_epu32(largest);
+}
+
+// A tile of 32 lanes both as rows whose depth the lanes are and as lanes whose depth the rows are: each float
+// is cut into terms once. `rows` is a multiple of 32.
+template <int kTerms>
+void pack_both_ways(const float* tile, std::size_t rows, PanelPlace as_rows, PanelPlace as_lanes) {
+  const __m512i side_by_side = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
+                                                23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
+  constexpr std::size_t step = kTerms * kTileBytes;
+  const std::size_t row_block = as_rows.panel_depth / kDepthUnit * step;
+  const std::size_t lane_block = as_lanes.panel_depth / kDepthUnit * step;
+  for (std::size_t i = 0; i < rows; i += 2) {
+    char* in_rows = static_cast<char*>(as_rows.panel) + i / kBlock * row_block +
+                    as_rows.first_depth / kDepthUnit * step + i % kBlock * 64;
+    char* in_lanes = static_cast<char*>(as_lanes.panel) + (as_lanes.first_depth + i) / kDepthUnit * step +
+                     i % kDepthUnit * 32;
+    __m512 even[2], odd[2];
+    for (std::size_t v = 0; v < 2; ++v) {
+      even[v] = _mm512_load_ps(tile + i * kLanes + 16 * v);
+      odd[v] = _mm512_load_ps(tile + (i + 1) * kLanes + 16 * v);
+    }
+    for (std::size_t t = 0; t < kTerms; ++t) {
+      __m512i halves[2];
+      for (std::size_t v = 0; v < 2; ++v) {
+        halves[v] = halves_of(_mm512_cvtne2ps_pbh(odd[v], even[v]));
+        const __m512i pairs = _mm512_permutexvar_epi16(side_by_side, halves[v]);
+        if (as_lanes.panel != nullptr) {
+          _mm512_store_si512(in_lanes + v * lane_block + t * kTileBytes, pairs);
+        }
+        even[v] = _mm512_sub_ps(even[v], float_of(_mm512_slli_epi32(pairs, 16)));
+        odd[v] = _mm512_sub_ps(odd[v], float_of(_mm512_and_si512(pairs, high)));
+      }
+      if (as_rows.panel == nullptr) continue;
+      char* out = in_rows + t * kTileBytes;
+      _mm512_store_si512(out, _mm512_shuffle_i64x2(halves[0], halves[1], 0x44));
+      _mm512_store_si512(out + 64, _mm512_shuffle_i64x2(halves[0], halves[1], 0xEE));
+    }
+  }
 }
 
 template <int kTerms, class T>

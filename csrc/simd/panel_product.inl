@@ -75,8 +75,11 @@ void nothing() {}
 constexpr PanelKernels kKernels = {
     kRows,
     sizeof(float),
+    0,
+    kDepthUnit,
     kBlockBytes,
     0,
+    false,
     {pack_rows<float>, pack_rows_transposed<float>, pack_lanes<float>, pack_lanes_transposed<float>},
     {pack_rows<std::uint16_t>, pack_rows_transposed<std::uint16_t>, pack_lanes<std::uint16_t>,
      pack_lanes_transposed<std::uint16_t>},

@@ -12,21 +12,8 @@ constexpr std::size_t kRowUnit = 32;
 
 #include "exponential_avx512.inl"
 #include "panel_bf16_pack.inl"
-
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-void begin() {
-  static const TileConfig config;
-  _tile_loadconfig(&config);
-}
-
-void end() { _tile_release(); }
+#include "tile_folding.inl"
+#include "tile_unit.inl"
 
 // Tiles 0 to 3 are C, 4 and 5 two blocks of rows, 6 and 7 two blocks of lanes.
 inline void multiply() {
@@ -34,6 +21,12 @@ inline void multiply() {
   _tile_dpbf16ps(1, 4, 7);
   _tile_dpbf16ps(2, 5, 6);
   _tile_dpbf16ps(3, 5, 7);
+}
+
+// Past the first cache, which they would only pass through.
+inline void stream_rows(const char* a, std::size_t block, std::size_t term) {
+  _tile_stream_loadd(4, a + term * kTileBytes, 64);
+  _tile_stream_loadd(5, a + block + term * kTileBytes, 64);
 }
 
 inline void load_rows(const char* a, std::size_t block, std::size_t term) {
@@ -51,16 +44,16 @@ inline void load_lanes(const char* b, std::size_t block, std::size_t term) {
 template <int kTerms>
 inline void multiply_step(const char* a, const char* b, std::size_t block) {
   if (kTerms == 1) {
-    load_rows(a, block, 0);
+    stream_rows(a, block, 0);
     load_lanes(b, block, 0);
     multiply();
     return;
   }
   if (kTerms == 2) {
-    load_rows(a, block, 1);
+    stream_rows(a, block, 1);
     load_lanes(b, block, 0);
     multiply();
-    load_rows(a, block, 0);
+    stream_rows(a, block, 0);
     multiply();
     load_lanes(b, block, 1);
     multiply();
@@ -140,84 +133,46 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
   }
 }
 
-// Folds one group of logits into the sums, some rows at a time, between the steps that make the next group.
-class Folding {
- public:
-  explicit inline Folding(TokenSums& sums) : sums_(sums) { start(nullptr, 0, 1); }
+// Steps of the depth in each of the parts that take turns, all alike.
+template <int kTerms>
+inline std::size_t even_steps(std::size_t steps) {
+  constexpr std::size_t most = kTerms == 1 ? 16 : 10;
+  const std::size_t parts = (steps + most - 1) / most;
+  return (steps + parts - 1) / parts;
+}
 
-  // Of rows that will be folded in about `steps` steps.
-  inline void start(const float* z, std::size_t rows, std::size_t steps) {
-    z_ = z;
-    rows_ = rows;
-    pace_ = (rows << 16) / steps + 1;
-    due_ = done_ = 0;
-    for (std::size_t v = 0; v < 2; ++v) {
-      max_[v] = _mm512_load_ps(sums_.max + 16 * v);
-      sum_[v] = _mm512_setzero_ps();
-    }
-  }
-
-  inline void step() {
-    due_ += pace_;
-    fold(due_ >> 16 < rows_ ? due_ >> 16 : rows_);
-  }
-
-  inline void finish() {
-    fold(rows_);
-    // Lanes, one token each, whose maximum is to move. Only those are taken again: what a token gets must
-    // not depend on the tokens beside it.
-    const unsigned large = large_of(sum_[0]) | large_of(sum_[1]) << 16;
-    if (large != 0) fold_with_new_max(large);
-    for (std::size_t v = 0; v < 2; ++v) {
-      const __m512 sum = _mm512_maskz_mov_ps(static_cast<__mmask16>(~(large >> 16 * v)), sum_[v]);
-      add_eight(sums_.exponential + 16 * v, _mm512_castps512_ps256(sum));
-      add_eight(sums_.exponential + 16 * v + 8,
-                _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum), 1)));
-    }
-  }
-
- private:
-  static inline unsigned large_of(__m512 sum) {  // or NaN
-    return _mm512_cmp_ps_mask(sum, _mm512_set1_ps(kLargeSum), _CMP_NLE_UQ);
-  }
-
-  void fold_with_new_max(unsigned lanes) {
-    TokenSums all = sums_;
-    softmax_kernels_avx512().add(z_, rows_, all);
-    for (; lanes != 0; lanes &= lanes - 1) {
-      const auto lane = static_cast<std::size_t>(__builtin_ctz(lanes));
-      sums_.max[lane] = all.max[lane];
-      sums_.exponential[lane] = all.exponential[lane];
-    }
-  }
-
-  static inline void add_eight(double* to, __m256 part) {
-    _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), _mm512_cvtps_pd(part)));
-  }
-
-  inline void fold(std::size_t to) {
-    for (; done_ < to; ++done_) {
-      for (std::size_t v = 0; v < 2; ++v) {
-        const __m512 z = _mm512_load_ps(z_ + done_ * kLanes + 16 * v);
-        sum_[v] = _mm512_add_ps(sum_[v], exponential_of(_mm512_sub_ps(z, max_[v])));
+// The same; what comes from far away is asked for ahead: sums that are added to, 32 rows of them, and the
+// lanes' panel that follows. Rows, from the second cache, are loaded past the first.
+template <int kTerms>
+void product_ahead(const void* rows_panel, const void* lanes_panel, std::size_t rows, std::size_t depth,
+                   float* c, std::size_t stride, bool add) {
+  const std::size_t steps = depth / kDepthUnit;
+  const std::size_t block = steps * kTerms * kTileBytes;
+  const char* a = static_cast<const char*>(rows_panel);
+  const char* b = static_cast<const char*>(lanes_panel);
+  const char* next = b + 2 * block;
+  const std::size_t share = (2 * block / 64 * kRowUnit + rows * steps - 1) / (rows * steps);
+  const std::size_t at_once = even_steps<kTerms>(steps);
+  for (std::size_t chunk = 0; chunk < steps; chunk += at_once) {
+    const std::size_t last = steps - chunk < at_once ? steps : chunk + at_once;
+    const std::size_t sums_share = (kRowUnit + last - chunk - 1) / (last - chunk);
+    const bool sums_there = add || chunk != 0;
+    for (std::size_t r = 0; r < rows; r += kRowUnit) {
+      if (sums_there)
+        load_sums(c + r * stride, stride);
+      else
+        clear_sums();
+      std::size_t sums_row = r + kRowUnit;
+      const std::size_t sums_end = sums_there && sums_row < rows ? sums_row + kRowUnit : sums_row;
+      for (std::size_t s = chunk; s < last; ++s) {
+        for (std::size_t i = 0; i < sums_share && sums_row < sums_end; ++i, ++sums_row) {
+          _mm_prefetch(c + sums_row * stride, _MM_HINT_T0);
+          _mm_prefetch(c + sums_row * stride + kLanes / 2, _MM_HINT_T0);
+        }
+        for (std::size_t line = 0; line < share; ++line, next += 64) _mm_prefetch(next, _MM_HINT_T1);
+        one_step<kTerms>(a, b, r, s, block);
       }
-    }
-  }
-
-  TokenSums& sums_;
-  const float* z_;
-  std::size_t rows_, done_, pace_, due_;
-  __m512 max_[2], sum_[2];
-};
-
-inline void keep_wanted(const WantedRows& wanted, std::size_t first, std::size_t rows, const float* tile) {
-  for (std::size_t v = 0; v < kLanes; v += 16) {
-    const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(wanted.row + v),
-                                        _mm512_set1_epi32(static_cast<std::int32_t>(first)));
-    unsigned here = _mm512_cmplt_epu32_mask(at, _mm512_set1_epi32(static_cast<std::int32_t>(rows)));
-    for (; here != 0; here &= here - 1) {
-      const std::size_t lane = v + static_cast<std::size_t>(__builtin_ctz(here));
-      wanted.product[lane] = tile[(static_cast<std::size_t>(wanted.row[lane]) - first) * kLanes + lane];
+      store_sums(c + r * stride, stride);
     }
   }
 }
@@ -263,28 +218,29 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
   folding.finish();
 }
 
-// All processors with tiles have a second cache of 2 MiB. The fewer the blocks, the less often lanes come
-// from the third.
-constexpr std::size_t kTileBlockBytes = std::size_t{1400} << 10;
+// Panels of kTerms tiles for each.
+template <int kTerms>
+constexpr PanelKernels kernels(std::uint32_t largest_magnitude, const PackKernels<std::uint16_t>& bfloat16) {
+  return {kRowUnit,
+          2 * kTerms,
+          0,
+          kDepthUnit,
+          kTileBlockBytes,
+          largest_magnitude,
+          false,
+          pack_kernels<kTerms, float>(),
+          bfloat16,
+          kTerms == 3 ? product<kTerms> : product_ahead<kTerms>,
+          product_and_add<kTerms>,
+          begin,
+          end,
+          kTerms == 3 ? nullptr : pack_both_ways<kTerms>};
+}
 
-constexpr PanelKernels kRounded = {kRowUnit,
-                                   2,
-                                   kTileBlockBytes,
-                                   0,
-                                   pack_kernels<1, float>(),
-                                   pack_kernels<1, std::uint16_t>(),
-                                   product<1>,
-                                   product_and_add<1>,
-                                   begin,
-                                   end};
-
+constexpr PanelKernels kRounded = kernels<1>(0, pack_kernels<1, std::uint16_t>());
 // Products of terms of numbers below 2^32 neither overflow nor lose terms that would be seen in a sum.
-constexpr PanelKernels kPairs = {
-    kRowUnit, 4,          kTileBlockBytes,    0x4F800000, pack_kernels<2, float>(),
-    {},       product<2>, product_and_add<2>, begin,      end};
-constexpr PanelKernels kSplit = {
-    kRowUnit, 6,          kTileBlockBytes,    0x4F800000, pack_kernels<3, float>(),
-    {},       product<3>, product_and_add<3>, begin,      end};
+constexpr PanelKernels kPairs = kernels<2>(0x4F800000, {});
+constexpr PanelKernels kSplit = kernels<3>(0x4F800000, {});
 
 }  // namespace
 

@@ -55,9 +55,20 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
 
 void nothing() {}
 
-constexpr PanelKernels kKernels = {
-    kRowUnit, 2,       kBlockBytes, 0,      pack_kernels<1, float>(), pack_kernels<1, std::uint16_t>(),
-    product,  nullptr, nothing,     nothing};
+constexpr PanelKernels kKernels = {kRowUnit,
+                                   2,
+                                   0,
+                                   kDepthUnit,
+                                   kBlockBytes,
+                                   0,
+                                   false,
+                                   pack_kernels<1, float>(),
+                                   pack_kernels<1, std::uint16_t>(),
+                                   product,
+                                   nullptr,
+                                   nothing,
+                                   nothing,
+                                   pack_both_ways<1>};
 
 }  // namespace
 

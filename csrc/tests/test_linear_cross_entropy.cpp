@@ -45,6 +45,7 @@ std::vector<Kernel> kernels_here() {
     all.push_back({&skm::panel_kernels_amx_pairs(), 2e-5});
     all.push_back({&skm::panel_kernels_amx_split(), 1e-6});
   }
+  if (unit >= skm::MatrixUnit::byte_tile) all.push_back({&skm::panel_kernels_amx_fixed(), 1e-6});
 #endif
   return all;
 }
@@ -71,10 +72,10 @@ void compare_product(const Kernel& kernel, std::mt19937_64& random, std::size_t 
   const Matrix a(random, count, depth);
   const Matrix b(random, lanes, depth);
   const std::size_t rows = skm::rounded_up(count, k.row_unit);
-  const std::size_t padded = skm::rounded_up(depth, skm::kDepthUnit);
-  const skm::Aligned<char> rows_panel(rows * padded * k.element_bytes);
-  const skm::Aligned<char> lanes_panel(kLanes * padded * k.element_bytes);
-  if (transposed) {
+  const std::size_t padded = skm::padded_depth(k, depth);
+  const skm::Aligned<char> rows_panel(k.bytes(rows, padded));
+  const skm::Aligned<char> lanes_panel(k.bytes(kLanes, padded));
+  if (transposed && k.from_float.lanes != nullptr) {
     k.from_float.rows_transposed(a.across.data(), count, count, depth, {rows_panel.get(), padded, 0});
     k.from_float.lanes(b.across.data(), lanes, lanes, depth, {lanes_panel.get(), padded, 0});
   } else {
@@ -106,12 +107,37 @@ void test_products() {
   for (const Kernel& kernel : kernels_here()) {
     for (const std::size_t count : {1, 11, 32, 97}) {
       for (const std::size_t lanes : {1, 17, 32}) {
-        for (const std::size_t depth : {1, 31, 32, 300}) {
+        for (const std::size_t depth : {1, 31, 32, 63, 64, 65, 300, 1100}) {
           compare_product(kernel, random, count, lanes, depth, false, false);
           compare_product(kernel, random, count, lanes, depth, true, true);
         }
       }
     }
+  }
+}
+
+// A tile packed both ways at once gives the bytes of the two ways apart.
+void test_both_ways() {
+  std::mt19937_64 random(3);
+  std::normal_distribution<float> normal;
+  const std::size_t rows = 64, depth = 96;
+  const skm::Aligned<float> tile(rows * kLanes);
+  for (std::size_t i = 0; i < rows * kLanes; ++i) tile[i] = normal(random);
+  for (const Kernel& kernel : kernels_here()) {
+    const skm::PanelKernels& k = *kernel.panels;
+    if (k.pack_both_ways == nullptr) continue;
+    const std::size_t bytes = depth * depth * k.element_bytes;
+    const skm::Aligned<char> panels(4 * bytes);
+    std::fill_n(panels.get(), 4 * bytes, '\0');
+    const auto place = [&](std::size_t i) { return skm::PanelPlace{panels.get() + i * bytes, depth, 32}; };
+    k.from_float.rows(tile.get(), kLanes, rows, kLanes, place(0));
+    k.from_float.lanes(tile.get(), kLanes, kLanes, rows, place(1));
+    k.pack_both_ways(tile.get(), rows, place(2), {nullptr, depth, 32});
+    k.pack_both_ways(tile.get(), rows, {nullptr, depth, 32}, place(3));
+    CHECK(std::memcmp(panels.get(), panels.get() + 2 * bytes, 2 * bytes) == 0);
+    CHECK(std::any_of(panels.get(), panels.get() + bytes, [](char byte) { return byte != 0; }));
+    k.pack_both_ways(tile.get(), rows, place(0), place(1));
+    CHECK(std::memcmp(panels.get(), panels.get() + 2 * bytes, 2 * bytes) == 0);
   }
 }
 
@@ -192,6 +218,27 @@ void test_head(std::size_t tokens, std::size_t width, std::size_t vocabulary, do
   check_near(ours.bias, expected.bias, 2e-5);
 }
 
+// Gradients by x that begin on a line of the cache serve as room for the work: the numbers stay the same.
+template <class T>
+void test_room(std::size_t tokens, std::size_t width) {
+  std::mt19937_64 random(tokens);
+  const Problem<T> problem(random, tokens, width, 300);
+  const Results<T> forward(problem.head, {}, 1);
+  const std::vector<float> up(tokens, 1.0f);
+  const std::size_t count = tokens * width;
+  const skm::Aligned<T> room(count + 64 / sizeof(T));
+  std::vector<std::vector<T>> found;
+  for (const std::size_t shift : {std::size_t{0}, 16 / sizeof(T)}) {
+    for (const unsigned threads : {1u, 3u}) {
+      T* x = room.get() + shift;
+      skm::linear_cross_entropy_backward<T>(
+          problem.head, {}, {forward.log_sum_exp.data(), nullptr, up.data()}, {x, nullptr, nullptr}, threads);
+      found.emplace_back(x, x + count);
+    }
+  }
+  for (const std::vector<T>& each : found) CHECK(each == found.front());
+}
+
 void test_targets() {
   const std::vector<std::int64_t> targets = {0, -100, 4, 5, -1};
   CHECK(skm::first_wrong_target(targets, 5, -100) == 3);
@@ -204,7 +251,14 @@ void test_targets() {
 
 int main() {
   test_products();
+  test_both_ways();
   test_targets();
+  for (const std::size_t tokens : {64, 70, 1504}) {
+    for (const std::size_t width : {64, 40}) {
+      test_room<float>(tokens, width);
+      test_room<std::uint16_t>(tokens, width);
+    }
+  }
   for (const auto& [tokens, width, vocabulary] :
        {std::array<std::size_t, 3>{1, 1, 1}, {33, 31, 97}, {70, 40, 1100}, {1100, 33, 50}, {40, 5000, 33}}) {
     test_head<float>(tokens, width, vocabulary, 4e-5);

@@ -199,6 +199,13 @@ cdef void* data_of(array):
     return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray> array)
 
 
+cdef cnp.ndarray empty_on_lines(cnp.ndarray like):
+    """An array like that one, from the beginning of a line of the cache on: products go into it as they are."""
+    room = np.empty(like.nbytes + 63, dtype=np.uint8)
+    cdef size_t skip = -<size_t> data_of(room) % 64
+    return room[skip : skip + like.nbytes].view(like.dtype).reshape((<object> like).shape)
+
+
 cdef cnp.ndarray targets_of(target, size_t tokens, size_t vocabulary, int64_t ignore_index):
     given = np.asarray(target)
     if given.dtype.kind not in "iu" and given.size:
@@ -375,7 +382,8 @@ def backward(
     cdef LossObjective objective = objective_of(ignore_index, logit_scale, softcap, label_smoothing, z_loss)
     cdef unsigned workers = min(resolve_threads(threads), kMaxThreads)
     above = given.upstream(log_sum_exp, entropy, upstream_loss, upstream_log_sum_exp, upstream_entropy)
-    gradients = (np.empty_like(given.x) if needs[0] else None, np.empty_like(given.weight) if needs[1] else None,
+    gradients = (empty_on_lines(given.x) if needs[0] else None,
+                 empty_on_lines(given.weight) if needs[1] else None,
                  np.empty(given.pointers.vocabulary, dtype=given.wide) if needs[2] else None)
     cdef UpstreamPointers slopes = upstream_pointers(above)
     cdef GradientPointers to
@@ -431,7 +439,7 @@ def logits_backward(
 
 
 def matrix_unit():
-    """Which matrix instructions run: "tile" (AMX), "dot" (AVX512_BF16) or "none".
+    """Which matrix instructions run: "byte_tile" (AMX with bytes), "tile" (AMX), "dot" (AVX512_BF16), "none".
 
     Lowered by the environment variable SKMFAST_MATRIX, which is read once, and by SKMFAST_ISA.
     """

@@ -134,7 +134,14 @@ def test_any_shape(tokens, width, vocabulary, dtype, options, with_bias, threads
 
 
 @pytest.mark.parametrize(
-    "unit", ["SKMFAST_MATRIX=dot", "SKMFAST_MATRIX=none", "SKMFAST_ISA=avx2", "SKMFAST_ISA=baseline"]
+    "unit",
+    [
+        "SKMFAST_MATRIX=tile",
+        "SKMFAST_MATRIX=dot",
+        "SKMFAST_MATRIX=none",
+        "SKMFAST_ISA=avx2",
+        "SKMFAST_ISA=baseline",
+    ],
 )
 def test_lower_instruction_sets(unit):
     name, value = unit.split("=")
@@ -157,7 +164,8 @@ def test_lower_instruction_sets(unit):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() in ({"none", "dot"} if value == "dot" else {"none"})
+    units = ["none", "dot", "tile"]
+    assert done.stdout.strip() in units[: units.index(value) + 1 if value in units else 1]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])

@@ -12,10 +12,11 @@
 // terms; for double, which is there to check gradients, everything is plain loops.
 //
 // Results depend on the instruction set in use (isa.hpp, matrix_unit.hpp), not on the number of threads. With
-// tiles, float32 counts as a sum of three bfloat16 numbers, exact to 24 bits, in logits, and of two, 16 bits,
-// in the products that make gradients; where x or weight holds numbers from 2^32 on, infinities or NaN, the
-// work is done again in float32 proper. A logit of -inf is an impossible entry; a NaN or +inf makes the
-// token's results NaN.
+// tiles of bytes, float32 logits are products of fixed-point numbers of 24 bits, each row of x and of weight
+// in steps of 2^-23 of its largest element or less; with tiles of bfloat16 alone, of sums of three of those,
+// exact to 24 bits. In the products that make gradients tiles take 16 bits. Where x or weight holds numbers
+// from 2^32 on, infinities or NaN, the work is done again in float32 proper. A logit of -inf is an impossible
+// entry; a NaN or +inf makes the token's results NaN.
 //
 // Nothing throws but std::bad_alloc. Targets must have been checked (first_wrong_target).
 #pragma once
