@@ -32,6 +32,7 @@ from skmfast.samplers import Restaurant
 NUM_CUSTOMERS = 10_000_000
 NUM_SENTENCES = 1 << 18
 NUM_DRAWS = 8 * bench_samplers.DRAWS
+NUM_CALLS = 4
 
 Call = Callable[[int], Any]  # of a number of threads
 
@@ -47,9 +48,15 @@ def rendering_case(num: int = NUM_SENTENCES) -> Call:
 
 
 def sampler_case(name: str, num: int = NUM_DRAWS) -> Call:
+    """Several calls in a row: one takes a few milliseconds, of which meeting another is no small part."""
     out = np.zeros(num)
     calls = {threads: bench_samplers.ours(out, threads)[name] for threads in (1, 2)}
-    return lambda threads: calls[threads]()
+
+    def several(threads: int) -> None:
+        for _ in range(NUM_CALLS):
+            calls[threads]()
+
+    return several
 
 
 CASES: dict[str, Callable[[], Call]] = {
