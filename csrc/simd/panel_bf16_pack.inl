@@ -129,10 +129,10 @@ void pack_both_ways(const float* tile, std::size_t rows, PanelPlace as_rows, Pan
   const std::size_t row_block = as_rows.panel_depth / kDepthUnit * step;
   const std::size_t lane_block = as_lanes.panel_depth / kDepthUnit * step;
   for (std::size_t i = 0; i < rows; i += 2) {
-    char* in_rows = static_cast<char*>(as_rows.panel) + i / kBlock * row_block +
-                    as_rows.first_depth / kDepthUnit * step + i % kBlock * 64;
-    char* in_lanes = static_cast<char*>(as_lanes.panel) + (as_lanes.first_depth + i) / kDepthUnit * step +
-                     i % kDepthUnit * 32;
+    // Where in a panel, which may not be there.
+    const std::size_t in_rows =
+        i / kBlock * row_block + as_rows.first_depth / kDepthUnit * step + i % kBlock * 64;
+    const std::size_t in_lanes = (as_lanes.first_depth + i) / kDepthUnit * step + i % kDepthUnit * 32;
     __m512 even[2], odd[2];
     for (std::size_t v = 0; v < 2; ++v) {
       even[v] = _mm512_load_ps(tile + i * kLanes + 16 * v);
@@ -144,13 +144,14 @@ void pack_both_ways(const float* tile, std::size_t rows, PanelPlace as_rows, Pan
         halves[v] = halves_of(_mm512_cvtne2ps_pbh(odd[v], even[v]));
         const __m512i pairs = _mm512_permutexvar_epi16(side_by_side, halves[v]);
         if (as_lanes.panel != nullptr) {
-          _mm512_store_si512(in_lanes + v * lane_block + t * kTileBytes, pairs);
+          _mm512_store_si512(static_cast<char*>(as_lanes.panel) + in_lanes + v * lane_block + t * kTileBytes,
+                             pairs);
         }
         even[v] = _mm512_sub_ps(even[v], float_of(_mm512_slli_epi32(pairs, 16)));
         odd[v] = _mm512_sub_ps(odd[v], float_of(_mm512_and_si512(pairs, high)));
       }
       if (as_rows.panel == nullptr) continue;
-      char* out = in_rows + t * kTileBytes;
+      char* out = static_cast<char*>(as_rows.panel) + in_rows + t * kTileBytes;
       _mm512_store_si512(out, _mm512_shuffle_i64x2(halves[0], halves[1], 0x44));
       _mm512_store_si512(out + 64, _mm512_shuffle_i64x2(halves[0], halves[1], 0xEE));
     }
