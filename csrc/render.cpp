@@ -545,7 +545,6 @@ Drawn::~Drawn() = default;
 void Drawn::begin(std::size_t num_blocks, std::size_t threads) {
   if (blocks_.size() < num_blocks) blocks_.resize(num_blocks);
   num_blocks_ = num_blocks;
-  threads_ = threads;
   constexpr auto nothing = [] {};
   if (!team_ || team_->size() != threads || !team_->here())
     team_ = std::make_unique<Team>(static_cast<unsigned>(threads), nothing, nothing);
@@ -653,7 +652,7 @@ void Renderer::write(Drawn& drawn, std::uint8_t* text, std::uint64_t* text_offse
     write_block(block, text, tokens, labels);
   };
   // Each thread first what it has drawn, then what others have left, of which they come last to the last.
-  drawn.team_->run(drawn.threads_, [&](std::size_t, unsigned worker) {
+  drawn.team_->run(drawn.team_->size(), [&](std::size_t, unsigned worker) {
     for (Drawn::Block& block : blocks)
       if (block.worker == worker) write_one(block);
     for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) write_one(*block);

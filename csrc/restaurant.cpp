@@ -49,6 +49,10 @@ const RestaurantKernels& kernels() noexcept {
   return restaurant_kernels_baseline();
 }
 
+bool are_few(std::uint64_t tables, std::uint64_t customers) noexcept {
+  return tables * kCustomersPerTable < customers;
+}
+
 /// Whether kernels of groups may see these customers.
 bool is_small(const SeatingLine& line, std::uint64_t end) noexcept {
   return end + line.whole < std::uint64_t{1} << 31;
@@ -126,7 +130,7 @@ double Restaurant::growth(double exponent) const noexcept {
   return std::clamp(1.5 * std::pow(last / now, exponent), 2.0, 8.0);
 }
 
-bool Restaurant::few_tables() const noexcept { return frozen_ * kCustomersPerTable < start_; }
+bool Restaurant::few_tables() const noexcept { return are_few(frozen_, start_); }
 
 /// The line that a thread chooses from.
 const Restaurant::Line& Restaurant::line_of(std::size_t part) const noexcept {
@@ -136,7 +140,7 @@ const Restaurant::Line& Restaurant::line_of(std::size_t part) const noexcept {
 /// Memory and sizes of the epoch that starts now.
 void Restaurant::begin_epoch(std::size_t members) {
   const std::uint64_t length = epoch_length();
-  own_lines_ = members > 1 && tables_ * kCustomersPerTable < seated_;
+  own_lines_ = members > 1 && are_few(tables_, seated_);
   const std::size_t lines = own_lines_ ? members : 1;
   for (std::size_t part = 0; part < lines; ++part) {
     if (part > 0 && lines_[part]->seating.start != start_) lines_[part]->counts.copy(lines_[0]->counts);

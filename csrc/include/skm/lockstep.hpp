@@ -84,7 +84,7 @@ struct LockstepMember {
   std::size_t end(std::size_t count) const noexcept { return share(count, part + 1, parts); }
 };
 
-/// Numbered tasks that members of a team take as they have time, even ones from the first up and odd ones
+/// Numbered tasks that threads in lockstep take as they have time, even ones from the first up and odd ones
 /// from the last down: with the same tasks again, most find in their caches what they left there.
 class TwoEnds {
  public:

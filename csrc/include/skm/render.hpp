@@ -109,7 +109,6 @@ class Drawn {
 
   std::vector<Block> blocks_;  ///< the first num_blocks_ are in use
   std::size_t num_blocks_ = 0;
-  std::size_t threads_ = 1;
   std::unique_ptr<Team> team_;  ///< kept for the next draw(): a thread takes as long to start as some blocks
   std::uint64_t text_size_ = 0, num_tokens_ = 0;
 };

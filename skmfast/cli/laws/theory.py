@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,11 @@ PerDecade = Annotated[int, typer.Option(help="Points to a decade.")]
 _MOST_CLASSES = 300  # their ranks are 64-bit numbers of up to 308 digits
 
 
+def bound(what: str, default: str, *names: str) -> Any:
+    """An end of a range. Its default is said as one would write it, not with all its zeros."""
+    return typer.Option(*names, help=f"{what}. Default: {default}", show_default=False)
+
+
 @laws.command()
 def redundancy(
     discount: Discounts = "0.3,0.5,0.7",
@@ -30,12 +35,8 @@ def redundancy(
     content_bits: ContentBits = 75.0,
     groups: Annotated[int, typer.Option(help="Groups of sentences, each with templates of its own.")] = 6,
     templates: Annotated[int, typer.Option(help="Templates to a group.")] = 40,
-    from_: Annotated[
-        float, typer.Option("--from", help="Smallest number of sentences. Default: 1e3", show_default=False)
-    ] = 1e3,
-    to: Annotated[
-        float, typer.Option(help="Largest number of sentences. Default: 1e8", show_default=False)
-    ] = 1e8,
+    from_: Annotated[float, bound("Smallest number of sentences", "1e3", "--from")] = 1e3,
+    to: Annotated[float, bound("Largest number of sentences", "1e8")] = 1e8,
     per_decade: PerDecade = 5,
     sample: Annotated[
         float, typer.Option(help="Also sample one corpus of so many sentences to each discount; 0: none.")
@@ -108,9 +109,7 @@ def capacity(
         float, typer.Option(help="Bits per sentence lost by a model that knows no syntax.")
     ] = 20.0,
     from_: Annotated[float, typer.Option("--from", help="Smallest capacity in bits.")] = 1.0,
-    to: Annotated[
-        float, typer.Option(help="Largest capacity in bits. Default: 1e12", show_default=False)
-    ] = 1e12,
+    to: Annotated[float, bound("Largest capacity in bits", "1e12")] = 1e12,
     per_decade: PerDecade = 20,
     out: TableOut = None,
     plot: Plot = None,
@@ -164,12 +163,8 @@ def acquisition(
         float, typer.Option(help="Share of an element's sentences that state what is followed.")
     ] = 1.0,
     classes: Annotated[int, typer.Option(help="Classes of frequency: decades of ranks from 1 on.")] = 6,
-    from_: Annotated[
-        float, typer.Option("--from", help="Smallest number of sentences. Default: 10", show_default=False)
-    ] = 10,
-    to: Annotated[
-        float, typer.Option(help="Largest number of sentences. Default: 1e12", show_default=False)
-    ] = 1e12,
+    from_: Annotated[float, bound("Smallest number of sentences", "10", "--from")] = 10,
+    to: Annotated[float, bound("Largest number of sentences", "1e12")] = 1e12,
     per_decade: PerDecade = 5,
     out: TableOut = None,
     plot: Plot = None,
