@@ -39,6 +39,8 @@ constexpr std::uint64_t kShared = 1 << 13;       // customers of an epoch that p
 constexpr std::size_t kTableGrain = 1 << 12;     // tables that are laid out at once
 constexpr std::size_t kLeastTables = 1 << 9;     // tables that pay for sharing them
 
+constexpr std::size_t kFewLabels = 64;  // that are not worth waiting for another chunk to be counted
+
 constexpr int kOutOfMemory = 1, kTooManyTables = 2;
 
 const RestaurantKernels& kernels() noexcept {
@@ -72,8 +74,8 @@ struct Restaurant::Hand {
   static constexpr std::size_t kPending = kFewTables.longest + 16;
   HeldChunk chunks[kHeld];
   std::size_t first = 0, num = 0;
-  // Labels of a chunk that was settled, which are counted while the next one's customers choose.
-  const std::uint32_t* uncounted = nullptr;
+  // Labels of chunks that were settled, the oldest first, which are counted while later customers choose.
+  std::span<const std::uint32_t> uncounted[kHeld];
   std::size_t num_uncounted = 0;
   BigBuffer<std::uint32_t> pending = BigBuffer<std::uint32_t>(kHeld * kPending);
 };
@@ -315,11 +317,12 @@ void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64
   std::uint32_t* const pending = hand.pending_of(slot);
   std::uint32_t* const chunk = seats_ + (begin - start_);
   Tally& tally = tallies_[part];
-  UncountedLabels uncounted = tally.to_count(hand.uncounted, hand.num_uncounted);
+  std::span<const std::uint32_t>& labels = hand.uncounted[0];
+  UncountedLabels uncounted = tally.to_count(labels.data(), labels.size());
   const std::size_t open = choose(line, begin, end, chunk, pending, uncounted);
   tally.counted(uncounted);
-  hand.uncounted = uncounted.labels;
-  hand.num_uncounted = uncounted.num;
+  labels = {uncounted.labels, uncounted.num};
+  if (labels.size() < kFewLabels) count_labels(part);
   tally.fetch(chunk, end - begin);
   if (line.seats == nullptr) {
     const RestaurantKernels& fast = is_small(line, end) ? kernels() : restaurant_kernels_baseline();
@@ -340,7 +343,7 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
   const std::size_t count = held.end - held.begin;
   Tally& tally = tallies_[part];
   std::uint32_t* const chunk = seats_ + (held.begin - start_);
-  count_labels(part);
+  if (hand.num_uncounted == kHeld) count_labels(part);
   spin_until([&] { return seated_.load(std::memory_order_acquire) == held.begin || failure_ != 0; });
   if (failure_ != 0) return false;
   attempt([&] {
@@ -352,19 +355,20 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
   seated_.store(held.end, std::memory_order_release);
 
   fetch_seats(next_chunk_.load(std::memory_order_relaxed));
-  hand.uncounted = chunk;
-  hand.num_uncounted = count;
+  hand.uncounted[hand.num_uncounted++] = {chunk, count};
   if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (held.begin - first_));
   hand.first = (slot + 1) % kHeld;
   --hand.num;
   return true;
 }
 
-/// Counts the labels of the member's last settled chunk, as far as they are not counted yet.
+/// Counts the labels of the oldest of the member's settled chunks, as far as they are not counted yet.
 void Restaurant::count_labels(std::size_t part) noexcept {
   Hand& hand = hands_[part];
-  tallies_[part].add(kernels(), hand.uncounted, hand.num_uncounted);
-  hand.num_uncounted = 0;
+  if (hand.num_uncounted == 0) return;
+  tallies_[part].add(kernels(), hand.uncounted[0].data(), hand.uncounted[0].size());
+  std::copy(hand.uncounted + 1, hand.uncounted + hand.num_uncounted, hand.uncounted);
+  hand.uncounted[--hand.num_uncounted] = {};
 }
 
 /// True if it is the turn of the member's first chunk, or soon.
@@ -381,7 +385,7 @@ bool Restaurant::turn_comes(const Hand& hand) const noexcept {
 /// Chunks of a step in turn with the other members.
 void Restaurant::seat_chunks(const LockstepMember& member) noexcept {
   take_turns(member.part, member.parts);
-  count_labels(member.part);
+  while (hands_[member.part].num_uncounted > 0) count_labels(member.part);
 }
 
 /// Who comes before its turn takes another chunk instead of
