@@ -233,21 +233,26 @@ void Restaurant::check_places() noexcept {
   if (!goes_on_) end_ = start_;
 }
 
+/// Each member clears its own tallies, which are then in its own cache when it counts, and in nobody else's.
+void Restaurant::clear_tallies(const LockstepMember& member) noexcept {
+  for (std::size_t part = member.part; part < tallies_.size(); part += member.parts)
+    tallies_[part].clear(0, frozen_);
+}
+
 /// The line of those who sit already, by all members together.
 void Restaurant::lay_out_together(const LockstepMember& member) noexcept {
   Line& line = *lines_[0];
   const SeatingLine& seating = line.seating;
   for (std::size_t part = sums_.take(member); part < parts_; part = sums_.take(member)) {
-    line.sizes[part] = line.counts.add(
-        kernels(), tallies_, part * table_grain_, std::min<std::size_t>((part + 1) * table_grain_, frozen_),
-        seating.block_shift, seating.run_shift, [&](std::size_t first, std::size_t num) {
-          for (Tally& tally : tallies_) tally.clear(first, num);
-        });
+    line.sizes[part] = line.counts.add(kernels(), tallies_, part * table_grain_,
+                                       std::min<std::size_t>((part + 1) * table_grain_, frozen_),
+                                       seating.block_shift, seating.run_shift);
   }
   member.sync([&] {
     attempt([&] { divide_places(line, parts_); });
     check_places();
   });
+  clear_tallies(member);
   for (std::size_t part = fills_.take(member); goes_on_ && part < parts_; part = fills_.take(member))
     fill_places(line, part, parts_);
   member.sync();
@@ -257,10 +262,8 @@ void Restaurant::lay_out_together(const LockstepMember& member) noexcept {
 void Restaurant::lay_out_alone(const LockstepMember& member) noexcept {
   Line& line = *lines_[member.part];
   const SeatingLine& seating = line.seating;
-  for (std::size_t part = member.part; part < tallies_.size(); part += member.parts)
-    tallies_[part].clear(0, frozen_);  // of the epoch before the last, which all have added
-  line.sizes[0] =
-      line.counts.add(kernels(), spent_, 0, frozen_, seating.block_shift, seating.run_shift, [](auto...) {});
+  clear_tallies(member);  // of the epoch before the last, which all have added
+  line.sizes[0] = line.counts.add(kernels(), spent_, 0, frozen_, seating.block_shift, seating.run_shift);
   attempt([&] { divide_places(line, 1); });
   member.sync([&] { check_places(); });
   if (goes_on_) fill_places(line, 0, 1);

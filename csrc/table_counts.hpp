@@ -63,10 +63,9 @@ class TableCounts {
   }
 
   /// Adds what else the tallies counted at tables first to last - 1, and says how much of the line those
-  /// take. Calls added(table, number) for tables of which it will not need the tallies any more.
-  template <class Added>
+  /// take.
   LineSizes add(const RestaurantKernels& kernels, std::span<const Tally> tallies, std::size_t first,
-                std::size_t last, unsigned block_shift, unsigned run_shift, Added&& added) noexcept {
+                std::size_t last, unsigned block_shift, unsigned run_shift) noexcept {
     LineSizes sizes;
     std::array<std::uint32_t, kBatch> rest;
     for (std::size_t k = first; k < last; k += kBatch) {
@@ -74,7 +73,6 @@ class TableCounts {
       std::uint32_t* const counts = low_.get() + k;
       if (!high_.empty()) std::copy_n(counts, num, rest.data());
       for (const Tally& tally : tallies) tally.add_to(kernels, counts, k, num);
-      added(k, num);
       for (std::size_t i = 0; i < num && !high_.empty(); ++i) high_[k + i] += counts[i] < rest[i];
       if (!high_.empty()) sizes.blocks += without_blocks(k, num, block_shift, rest.data(), [](auto...) {});
       const LineSizes own =

@@ -74,6 +74,7 @@ class Restaurant {
   void lay_out(const LockstepMember& member) noexcept;
   void lay_out_together(const LockstepMember& member) noexcept;
   void lay_out_alone(const LockstepMember& member) noexcept;
+  void clear_tallies(const LockstepMember& member) noexcept;
   void divide_places(Line& line, std::size_t parts);
   void fill_places(Line& line, std::size_t part, std::size_t parts) const noexcept;
   void check_places() noexcept;
