@@ -67,17 +67,35 @@ std::uint64_t units_of_64_bits(double fraction) noexcept {
 
 }  // namespace
 
-/// Chunks whose customers have chosen and not yet all a label, in their order.
-struct Restaurant::Hand {
-  std::uint32_t* pending_of(std::size_t slot) const noexcept { return pending.get() + slot * kPending; }
+/// Customers in a row who have chosen.
+struct Restaurant::Chunk {
+  std::uint64_t begin, end;
+  std::span<std::uint32_t> pending;          // offsets of those who wait for others
+  std::span<const std::uint32_t> uncounted;  // labels, once all have theirs
+};
 
-  static constexpr std::size_t kPending = kFewTables.longest + 16;
-  HeldChunk chunks[kHeld];
-  std::size_t first = 0, num = 0;
-  // Labels of chunks that were settled, the oldest first, which are counted while later customers choose.
-  std::span<const std::uint32_t> uncounted[kHeld];
-  std::size_t num_uncounted = 0;
-  BigBuffer<std::uint32_t> pending = BigBuffer<std::uint32_t>(kHeld * kPending);
+/// One member's chunks, in their order: the first are to be counted, the others wait for their turn.
+struct Restaurant::Hand {
+  static constexpr std::size_t kSlots = 2 * kHeld;
+  static constexpr std::size_t kLongest = kFewTables.longest + 16;  // pending customers of a chunk
+  static constexpr std::size_t kPending = 4 * kLongest;
+
+  std::size_t num_held() const noexcept { return taken - settled; }
+  std::size_t num_uncounted() const noexcept { return settled - counted; }
+  Chunk& held() noexcept { return chunks[settled % kSlots]; }
+  Chunk& uncounted() noexcept { return chunks[counted % kSlots]; }
+  const Chunk& last() const noexcept { return chunks[(taken - 1) % kSlots]; }
+  /// Where pending customers of another chunk go: the first place if none are there.
+  std::uint32_t* free_pending() const noexcept {
+    return num_held() == 0 ? pending.get() : last().pending.data() + last().pending.size();
+  }
+  bool is_full() const noexcept {
+    return num_held() == kHeld || free_pending() + kLongest > pending.get() + kPending;
+  }
+
+  Chunk chunks[kSlots];
+  std::size_t taken = 0, settled = 0, counted = 0;
+  BigBuffer<std::uint32_t> pending = BigBuffer<std::uint32_t>(kPending);
 };
 
 /// The frozen line: who sits at each table, how that is laid out, and the labels. It holds for the epoch that
@@ -316,37 +334,36 @@ void Restaurant::fetch_seats(std::uint64_t begin) const noexcept {
 void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept {
   const SeatingLine& line = line_of(part).seating;
   Hand& hand = hands_[part];
-  const std::size_t slot = (hand.first + hand.num++) % kHeld;
-  std::uint32_t* const pending = hand.pending_of(slot);
+  std::uint32_t* const pending = hand.free_pending();
   std::uint32_t* const chunk = seats_ + (begin - start_);
   Tally& tally = tallies_[part];
-  std::span<const std::uint32_t>& labels = hand.uncounted[0];
-  UncountedLabels uncounted = tally.to_count(labels.data(), labels.size());
-  const std::size_t open = choose(line, begin, end, chunk, pending, uncounted);
+  const bool counts = hand.num_uncounted() > 0;
+  std::span<const std::uint32_t>& labels = hand.uncounted().uncounted;
+  UncountedLabels uncounted = tally.to_count(labels.data(), counts ? labels.size() : 0);
+  std::size_t open = choose(line, begin, end, chunk, pending, uncounted);
   tally.counted(uncounted);
-  labels = {uncounted.labels, uncounted.num};
-  if (labels.size() < kFewLabels) count_labels(part);
+  if (counts) labels = {uncounted.labels, uncounted.num};
+  if (counts && labels.size() < kFewLabels) count_labels(part);
   tally.fetch(chunk, end - begin);
   if (line.seats == nullptr) {
     const RestaurantKernels& fast = is_small(line, end) ? kernels() : restaurant_kernels_baseline();
-    hand.chunks[slot] = {begin, end, fast.join_again(line, end, seats_, pending, open)};
-    return;
+    open = fast.join_again(line, end, seats_, pending, open);
+  } else {
+    const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
+    const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
+    open = kernels().join(epoch, settled, pending, open);
   }
-  const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
-  const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
-  hand.chunks[slot] = {begin, end, kernels().join(epoch, settled, pending, open)};
+  hand.chunks[hand.taken++ % Hand::kSlots] = {begin, end, {pending, open}, {}};
 }
 
 /// Labels of everybody in the first chunk that the member holds, once all before it have theirs. Returns
 /// false if that is never, or if this fails.
 bool Restaurant::settle_chunk(std::size_t part) noexcept {
   Hand& hand = hands_[part];
-  const std::size_t slot = hand.first;
-  const HeldChunk held = hand.chunks[slot];
+  Chunk& held = hand.held();
   const std::size_t count = held.end - held.begin;
   Tally& tally = tallies_[part];
   std::uint32_t* const chunk = seats_ + (held.begin - start_);
-  if (hand.num_uncounted == kHeld) count_labels(part);
   spin_until([&] { return seated_.load(std::memory_order_acquire) == held.begin || failure_ != 0; });
   if (failure_ != 0) return false;
   attempt([&] {
@@ -354,32 +371,29 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
     tally.reserve(tables_ + count, end_ - start_, growth(discount_));
   });
   if (failure_ != 0) return false;
-  settle({hand.pending_of(slot), held.open});
+  settle(held.pending);
   seated_.store(held.end, std::memory_order_release);
 
   fetch_seats(next_chunk_.load(std::memory_order_relaxed));
-  hand.uncounted[hand.num_uncounted++] = {chunk, count};
   if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (held.begin - first_));
-  hand.first = (slot + 1) % kHeld;
-  --hand.num;
+  held.uncounted = {chunk, count};
+  ++hand.settled;
   return true;
 }
 
-/// Counts the labels of the oldest of the member's settled chunks, as far as they are not counted yet.
+/// Counts the labels of the first of the member's settled chunks, as far as they are not counted yet.
 void Restaurant::count_labels(std::size_t part) noexcept {
   Hand& hand = hands_[part];
-  if (hand.num_uncounted == 0) return;
-  tallies_[part].add(kernels(), hand.uncounted[0].data(), hand.uncounted[0].size());
-  std::copy(hand.uncounted + 1, hand.uncounted + hand.num_uncounted, hand.uncounted);
-  hand.uncounted[--hand.num_uncounted] = {};
+  const auto labels = hand.uncounted().uncounted;
+  tallies_[part].add(kernels(), labels.data(), labels.size());
+  ++hand.counted;
 }
 
 /// True if it is the turn of the member's first chunk, or soon.
-bool Restaurant::turn_comes(const Hand& hand) const noexcept {
+bool Restaurant::turn_comes(std::uint64_t begin) const noexcept {
   constexpr int kTries = 16;
   for (int i = 0; i < kTries; ++i) {
-    if (seated_.load(std::memory_order_acquire) == hand.chunks[hand.first].begin || failure_ != 0)
-      return true;
+    if (seated_.load(std::memory_order_acquire) == begin || failure_ != 0) return true;
     pause_processor();
   }
   return false;
@@ -388,25 +402,27 @@ bool Restaurant::turn_comes(const Hand& hand) const noexcept {
 /// Chunks of a step in turn with the other members.
 void Restaurant::seat_chunks(const LockstepMember& member) noexcept {
   take_turns(member.part, member.parts);
-  while (hands_[member.part].num_uncounted > 0) count_labels(member.part);
+  while (hands_[member.part].num_uncounted() > 0) count_labels(member.part);
 }
 
 /// Who comes before its turn takes another chunk instead of
 /// waiting, and another, so that a processor that others use does not hold up the rest.
 void Restaurant::take_turns(std::size_t part, std::size_t members) noexcept {
   Hand& hand = hands_[part];
-  hand.num = 0;
+  hand.taken = hand.settled = hand.counted;
   std::uint64_t begin = next_chunk_.load(std::memory_order_relaxed);
   while (begin < step_end_) {
     const std::uint64_t end = chunk_end(begin, members);
     if (!next_chunk_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
     choose_chunk(part, begin, end);
-    while (hand.num == kHeld || (hand.num > 0 && turn_comes(hand))) {
+    while (hand.num_held() > 0 && (hand.is_full() || turn_comes(hand.held().begin))) {
       if (!settle_chunk(part)) return;
+      if (hand.num_uncounted() == kHeld) count_labels(part);
     }
     begin = next_chunk_.load(std::memory_order_relaxed);
   }
-  while (hand.num > 0 && settle_chunk(part)) {
+  while (hand.num_held() > 0 && settle_chunk(part)) {
+    if (hand.num_uncounted() == kHeld) count_labels(part);
   }
 }
 

@@ -58,12 +58,9 @@ class Restaurant {
 
  private:
   struct Line;
+  struct Chunk;
   struct Hand;
-  struct HeldChunk {
-    std::uint64_t begin, end;
-    std::size_t open;  // customers who wait for others
-  };
-  static constexpr std::size_t kHeld = 3;  // chunks of one member at most
+  static constexpr std::size_t kHeld = 16;  // chunks of one member at most that wait for their turn
 
   // Epochs: who sits already, and the line it is drawn from.
   std::uint64_t epoch_length() const noexcept;
@@ -87,7 +84,7 @@ class Restaurant {
   void fetch_seats(std::uint64_t begin) const noexcept;
   void choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
   bool settle_chunk(std::size_t part) noexcept;
-  bool turn_comes(const Hand& hand) const noexcept;
+  bool turn_comes(std::uint64_t begin) const noexcept;
   void seat_chunks(const LockstepMember& member) noexcept;
   void take_turns(std::size_t part, std::size_t members) noexcept;
   void count_labels(std::size_t part) noexcept;
