@@ -200,11 +200,13 @@ void lines_agree(unsigned block_shift, unsigned run_shift, std::uint64_t largest
       seated.add_wraps(tally);
       tally.forget_wraps();
     }
-    const auto forget = [&](std::size_t first, std::size_t num) {
-      for (Tally& tally : tallies) tally.clear(first, num);
-    };
-    const LineSizes low = seated.add(*kernel, tallies, 0, kMiddle, block_shift, run_shift, forget);
-    const LineSizes high = seated.add(*kernel, tallies, kMiddle, kTables, block_shift, run_shift, forget);
+    const LineSizes low = seated.add(*kernel, tallies, 0, kMiddle, block_shift, run_shift);
+    const LineSizes high = seated.add(*kernel, tallies, kMiddle, kTables, block_shift, run_shift);
+    for (Tally& tally : tallies) {
+      tally.clear(kMiddle, kTables - kMiddle);
+      CHECK(tally.below_wrap(kMiddle) == 0 && tally.below_wrap(kMiddle - 1) != 0);
+      tally.clear(0, kMiddle);
+    }
     for (std::size_t k = 0; k < kTables; ++k)
       CHECK(seated[k] == right[k] && tallies[0].below_wrap(k) + tallies[1].below_wrap(k) == 0);
 
