@@ -329,6 +329,10 @@ void Restaurant::fetch_seats(std::uint64_t begin) const noexcept {
   for (std::uint64_t i = 0; i < kLabels; i += kLine) __builtin_prefetch(seats + i, 1);
 }
 
+EpochSeats Restaurant::epoch_seats() const noexcept {
+  return {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
+}
+
 /// Choices of customers begin to end - 1, and labels of those who join customers that have theirs, or whose
 /// labels can be known.
 void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept {
@@ -350,8 +354,7 @@ void Restaurant::choose_chunk(std::size_t part, std::uint64_t begin, std::uint64
     open = fast.join_again(line, end, seats_, pending, open);
   } else {
     const auto settled = static_cast<std::uint32_t>(seated_.load(std::memory_order_acquire) - start_);
-    const EpochSeats epoch = {seats_, founders_.get(), static_cast<std::uint32_t>(frozen_)};
-    open = kernels().join(epoch, settled, pending, open);
+    open = kernels().join(epoch_seats(), settled, pending, open);
   }
   hand.chunks[hand.taken++ % Hand::kSlots] = {begin, end, {pending, open}, {}};
 }
@@ -371,7 +374,8 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
     tally.reserve(tables_ + count, end_ - start_, growth(discount_));
   });
   if (failure_ != 0) return false;
-  settle(held.pending);
+  const auto tables = static_cast<std::uint32_t>(tables_);
+  tables_ = kernels().settle(epoch_seats(), tables, held.pending.data(), held.pending.size());
   seated_.store(held.end, std::memory_order_release);
 
   fetch_seats(next_chunk_.load(std::memory_order_relaxed));
@@ -424,28 +428,6 @@ void Restaurant::take_turns(std::size_t part, std::size_t members) noexcept {
   while (hand.num_held() > 0 && settle_chunk(part)) {
     if (hand.num_uncounted() == kHeld) count_labels(part);
   }
-}
-
-/// Labels of pending customers when all before them have theirs. Which way it goes cannot be foreseen, so
-/// there are no branches: a founder is noted always, and counts only if there is one.
-void Restaurant::settle(std::span<const std::uint32_t> pending) noexcept {
-  const auto frozen = static_cast<std::uint32_t>(frozen_);
-  std::uint32_t* const seats = seats_;
-  std::uint32_t* const founders = founders_.get();
-  auto tables = static_cast<std::uint32_t>(tables_);
-  for (const std::uint32_t self : pending) {
-    const std::uint32_t choice = seats[self];
-    const std::uint32_t offset = choice & kOffsetMask;
-    const bool coin = (choice & kCoin) != 0;
-    const std::uint32_t label = seats[std::min(offset, self)];  // its own where it waits for nobody
-    const bool fresh = label >= frozen && (label & kPending) == 0;
-    const bool founder = fresh & (founders[fresh ? label - frozen : 0] == offset);
-    const bool opens = (offset > self) | (coin & ((offset == self) | founder));
-    founders[tables - frozen] = self;
-    seats[self] = opens ? tables : offset == self ? 0 : label;
-    tables += opens;
-  }
-  tables_ = tables;
 }
 
 // ---- a call --------------------------------------------------------------------------------------

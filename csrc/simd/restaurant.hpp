@@ -45,12 +45,13 @@ struct SeatingLine {
 inline constexpr std::uint32_t kPending = 0x80000000u;
 inline constexpr std::uint32_t kCoin = 0x40000000u;
 inline constexpr std::uint32_t kOffsetMask = 0x3FFFFFFFu;
+inline constexpr std::uint32_t kOpens = kPending | kCoin | kOffsetMask;  // a new table in any case
 
 /// What became of the epoch's customers so far.
 struct EpochSeats {
-  std::uint32_t* seats;           ///< choices, then labels, of the epoch's customers
-  const std::uint32_t* founders;  ///< offset of who founded table `tables` + i
-  std::uint32_t tables;           ///< when the epoch began
+  std::uint32_t* seats;     ///< choices, then labels, of the epoch's customers
+  std::uint32_t* founders;  ///< offset of who founded table `tables` + i
+  std::uint32_t tables;     ///< when the epoch began
 };
 
 /// How much of the line some tables take, or where on it they start.
@@ -90,8 +91,9 @@ struct RestaurantKernels {
   void (*count)(UncountedLabels& uncounted);
 
   /// Gives those of the `count` pending customers their labels who refer to one of the first `settled`
-  /// customers of the epoch, all of which have labels, and join. Leaves the others' offsets in `pending`, in
-  /// their order, room for 16 more, and returns their number.
+  /// customers of the epoch, all of which have labels, and join; makes kOpens the choice of those who refer
+  /// to one of them and open a table. Leaves the offsets of all but the former in `pending`, in their order,
+  /// room for 16 more, and returns their number.
   std::size_t (*join)(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* pending,
                       std::size_t count);
 
@@ -100,6 +102,11 @@ struct RestaurantKernels {
   /// others. For kernels with group > 1: end + whole < 2^31, where all pending are before customer `end`.
   std::size_t (*join_again)(const SeatingLine& line, std::uint64_t end, std::uint32_t* seats,
                             std::uint32_t* pending, std::size_t count);
+
+  /// Gives `count` pending customers their labels, tables + i to those who open one. All others before the
+  /// last of them have theirs. Returns how many tables there are then.
+  std::uint32_t (*settle)(const EpochSeats& epoch, std::uint32_t tables, const std::uint32_t* pending,
+                          std::size_t count);
 
   /// Adds tallies[k] to counts[k] for k < num.
   void (*add_tallies)(std::uint32_t* counts, const std::uint8_t* tallies, std::size_t num);

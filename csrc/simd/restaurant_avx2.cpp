@@ -156,8 +156,9 @@ std::size_t choose(const SeatingLine& seating, std::uint64_t begin, std::uint64_
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose,      16,      count_plainly, join_plainly, join_again_plainly,
-                                        add_tallies, measure, fill_plainly};
+constexpr RestaurantKernels kKernels = {
+    choose,         16,          count_plainly, join_plainly, join_again_plainly,
+    settle_plainly, add_tallies, measure,       fill_plainly};
 
 }  // namespace
 

@@ -372,13 +372,51 @@ std::size_t join(const EpochSeats& epoch, std::uint32_t settled, std::uint32_t* 
     const __m512i founder =
         _mm512_mask_i32gather_epi32(none, fresh, _mm512_sub_epi32(label, tables), epoch.founders, 4);
     const __mmask16 opens = _mm512_mask_cmpeq_epi32_mask(fresh, founder, offset);
-    const auto joins = static_cast<__mmask16>(known & ~opens);
-    const auto others = static_cast<__mmask16>(lanes & ~joins);
-    _mm512_mask_i32scatter_epi32(epoch.seats, joins, self, label, 4);
+    const auto others = static_cast<__mmask16>((lanes & ~known) | opens);
+    const __m512i decided = _mm512_mask_mov_epi32(label, opens, Line::set(kOpens));
+    _mm512_mask_i32scatter_epi32(epoch.seats, known, self, decided, 4);
     _mm512_storeu_si512(pending + left, _mm512_maskz_compress_epi32(others, self));
     left += static_cast<std::size_t>(__builtin_popcount(others));
   }
   return left;
+}
+
+/// Sixteen at a time, unless one of them refers to another: all before them have labels.
+std::uint32_t settle(const EpochSeats& epoch, std::uint32_t tables, const std::uint32_t* pending,
+                     std::size_t count) {
+  const __m512i frozen = Line::set(epoch.tables), none = _mm512_setzero_si512();
+  const __m512i ascending = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (std::size_t i = 0; i < count; i += 16) {
+    const std::size_t here = count - i < 16 ? count - i : 16;
+    const __mmask16 lanes = first_lanes(static_cast<std::uint32_t>(here));
+    const __m512i self = _mm512_maskz_loadu_epi32(lanes, pending + i);
+    const __m512i choice = _mm512_mask_i32gather_epi32(none, lanes, self, epoch.seats, 4);
+    const __m512i offset = _mm512_and_si512(choice, Line::set(kOffsetMask));
+    const __mmask16 refer = _mm512_mask_cmplt_epu32_mask(lanes, offset, self);
+    const __mmask16 coin = _mm512_mask_test_epi32_mask(lanes, choice, Line::set(kCoin));
+    __m512i label = none;
+    __mmask16 opens = _mm512_mask_cmpgt_epu32_mask(lanes, offset, self);
+    opens |= _mm512_mask_cmpeq_epi32_mask(coin, offset, self);
+    if (refer != 0) {
+      label = _mm512_mask_i32gather_epi32(none, refer, offset, epoch.seats, 4);
+      if (_mm512_movepi32_mask(label) != 0) [[unlikely]] {
+        tables = settle_plainly(epoch, tables, pending + i, here);
+        continue;
+      }
+      const auto tossed = static_cast<__mmask16>(refer & coin);
+      const __mmask16 fresh = _mm512_mask_cmpge_epu32_mask(tossed, label, frozen);
+      const __m512i founder =
+          _mm512_mask_i32gather_epi32(none, fresh, _mm512_sub_epi32(label, frozen), epoch.founders, 4);
+      opens |= _mm512_mask_cmpeq_epi32_mask(fresh, founder, offset);
+    }
+    const auto opened = static_cast<std::uint32_t>(__builtin_popcount(opens));
+    label = _mm512_mask_expand_epi32(label, opens, _mm512_add_epi32(ascending, Line::set(tables)));
+    _mm512_mask_i32scatter_epi32(epoch.seats, lanes, self, label, 4);
+    _mm512_mask_storeu_epi32(epoch.founders + (tables - epoch.tables), first_lanes(opened),
+                             _mm512_maskz_compress_epi32(opens, self));
+    tables += opened;
+  }
+  return tables;
 }
 
 /// Sixteen at a time, whose numbers are words of sixteen blocks.
@@ -465,7 +503,8 @@ LineCursors fill(const std::uint32_t* counts, std::size_t num, std::uint32_t fir
   return to;
 }
 
-constexpr RestaurantKernels kKernels = {choose, 32, count, join, join_again, add_tallies, measure, fill};
+constexpr RestaurantKernels kKernels = {choose, 32,          count,   join, join_again,
+                                        settle, add_tallies, measure, fill};
 
 }  // namespace
 

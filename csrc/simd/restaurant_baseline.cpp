@@ -81,8 +81,9 @@ std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t e
   return count;
 }
 
-constexpr RestaurantKernels kKernels = {choose,      1,       count_plainly, join_plainly, join_again_plainly,
-                                        add_tallies, measure, fill_plainly};
+constexpr RestaurantKernels kKernels = {
+    choose,         1,           count_plainly, join_plainly, join_again_plainly,
+    settle_plainly, add_tallies, measure,       fill_plainly};
 
 }  // namespace
 

@@ -109,9 +109,29 @@ inline std::size_t join_plainly(const EpochSeats& epoch, std::uint32_t settled, 
     const bool fresh = known & (label >= epoch.tables);
     const bool founder = *(fresh ? epoch.founders + (label - epoch.tables) : seat) == offset;
     const bool joins = known & !(((choice & kCoin) != 0) & fresh & founder);
-    epoch.seats[self] = joins ? label : choice;
+    epoch.seats[self] = joins ? label : known ? kOpens : choice;
     pending[left] = self;
     left += !joins;
   }
   return left;
+}
+
+/// No branches either: a founder is noted always, and counts only if there is one.
+inline std::uint32_t settle_plainly(const EpochSeats& epoch, std::uint32_t tables,
+                                    const std::uint32_t* pending, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t self = pending[i];
+    const std::uint32_t choice = epoch.seats[self];
+    const std::uint32_t offset = choice & kOffsetMask;
+    const bool coin = (choice & kCoin) != 0;
+    const std::uint32_t label =
+        epoch.seats[offset < self ? offset : self];  // its own where it waits for nobody
+    const bool fresh = label >= epoch.tables && (label & kPending) == 0;
+    const bool founder = fresh & (epoch.founders[fresh ? label - epoch.tables : 0] == offset);
+    const bool opens = (offset > self) | (coin & ((offset == self) | founder));
+    epoch.founders[tables - epoch.tables] = self;
+    epoch.seats[self] = opens ? tables : offset == self ? 0 : label;
+    tables += opens;
+  }
+  return tables;
 }

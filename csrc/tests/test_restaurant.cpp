@@ -104,8 +104,25 @@ void kernels_agree(std::uint64_t others, double concentration, double discount, 
   choices_are_made_again(line, begin + count, right, right_pending);
 }
 
-/// Who joins one of the first half of an epoch, and who is left, for every kernel.
-void joins_agree() {
+/// Labels of pending customers one after the other, as who opens a table is defined. Returns the tables.
+std::uint32_t settle_in_order(std::vector<std::uint32_t>& seats, std::vector<std::uint32_t>& founders,
+                              std::uint32_t frozen, std::uint32_t tables,
+                              const std::vector<std::uint32_t>& pending) {
+  for (const std::uint32_t self : pending) {
+    const std::uint32_t offset = seats[self] & kOffsetMask;
+    const bool coin = (seats[self] & kCoin) != 0;
+    const std::uint32_t label = offset < self ? seats[offset] : 0;
+    CHECK((label & kPending) == 0);
+    bool opens = offset > self || (offset == self && coin);
+    if (offset < self && coin && label >= frozen) opens = founders[label - frozen] == offset;
+    seats[self] = opens ? tables : label;
+    if (opens) founders[tables++ - frozen] = self;
+  }
+  return tables;
+}
+
+/// Who joins one of the first half of an epoch, who is left, and who sits where in the end, for every kernel.
+void joins_agree(std::uint32_t others) {
   constexpr std::uint32_t kTables = 50, kCustomers = 2000, kSettled = 1000;
   std::vector<std::uint32_t> seats(kCustomers), founders(kCustomers), pending;
   std::uint32_t tables = kTables, random = 1;
@@ -120,7 +137,7 @@ void joins_agree() {
   }
   for (std::uint32_t t = kSettled; t < kCustomers; ++t) {
     const std::uint32_t kind = next(8), coin = next(2) * kCoin;
-    const std::uint32_t offset = kind == 0 ? t : kind == 1 ? kOffsetMask : next(kind < 6 ? kSettled : t);
+    const std::uint32_t offset = kind == 0 ? t : kind == 1 ? kOffsetMask : next(kind < others ? kSettled : t);
     seats[t] = kind == 2 ? next(kTables) : kPending | coin | offset;
     if (kind != 2) pending.push_back(t);
   }
@@ -133,9 +150,12 @@ void joins_agree() {
       right[self] = label;
     } else {
       left.push_back(self);
+      if (offset < kSettled) right[self] = kOpens;
     }
   }
   CHECK(left.size() > 300 && left.size() < pending.size() - 300);
+  std::vector<std::uint32_t> labels = seats, right_founders = founders;
+  const std::uint32_t right_tables = settle_in_order(labels, right_founders, kTables, tables, pending);
   std::vector<const RestaurantKernels*> all = kernels_here();
   all.push_back(&restaurant_kernels_baseline());
   for (const RestaurantKernels* kernel : all) {
@@ -145,6 +165,15 @@ void joins_agree() {
       open.resize(kernel->join({found.data(), founders.data(), kTables}, kSettled, open.data(), count));
       CHECK(std::equal(open.begin(), open.end(), left.begin()));
       CHECK(count != pending.size() || (found == right && open == left));
+    }
+    for (const bool joined : {false, true}) {
+      std::vector<std::uint32_t> found = joined ? right : seats, by = founders;
+      const std::vector<std::uint32_t>& open = joined ? left : pending;
+      const EpochSeats epoch = {found.data(), by.data(), kTables};
+      CHECK(kernel->settle(epoch, tables, open.data(), 0) == tables);
+      CHECK(kernel->settle(epoch, tables, open.data(), open.size()) == right_tables);
+      by.resize(right_tables - kTables);
+      CHECK(found == labels && std::equal(by.begin(), by.end(), right_founders.begin()));
     }
   }
 }
@@ -304,7 +333,8 @@ int main() {
       }
     }
   }
-  joins_agree();
+  joins_agree(6);
+  joins_agree(8);  // nobody refers to another of the second half
   lines_agree(0, 0, 300);
   lines_agree(5, 0, 3000);
   lines_agree(8, 3, 100000);

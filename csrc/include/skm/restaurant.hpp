@@ -25,6 +25,7 @@ namespace skm {
 class Tally;
 struct SeatingLine;
 struct UncountedLabels;
+struct EpochSeats;
 
 /// Beyond this many customers the 64 bits of a point no longer tell customers apart well enough.
 inline constexpr std::uint64_t kMaxCustomers = std::uint64_t{1} << 40;
@@ -82,13 +83,13 @@ class Restaurant {
                      std::uint32_t* pending, UncountedLabels& uncounted) const noexcept;
   std::uint64_t chunk_end(std::uint64_t begin, std::size_t members) const noexcept;
   void fetch_seats(std::uint64_t begin) const noexcept;
+  EpochSeats epoch_seats() const noexcept;
   void choose_chunk(std::size_t part, std::uint64_t begin, std::uint64_t end) noexcept;
   bool settle_chunk(std::size_t part) noexcept;
   bool turn_comes(std::uint64_t begin) const noexcept;
   void seat_chunks(const LockstepMember& member) noexcept;
   void take_turns(std::size_t part, std::size_t members) noexcept;
   void count_labels(std::size_t part) noexcept;
-  void settle(std::span<const std::uint32_t> pending) noexcept;
 
   // A call.
   void make_room(std::size_t members);
