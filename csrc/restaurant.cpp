@@ -409,8 +409,8 @@ void Restaurant::seat_chunks(const LockstepMember& member) noexcept {
   while (hands_[member.part].num_uncounted() > 0) count_labels(member.part);
 }
 
-/// Who comes before its turn takes another chunk instead of
-/// waiting, and another, so that a processor that others use does not hold up the rest.
+/// Who comes before its turn takes another chunk instead of waiting, and another, so that a processor that
+/// others use does not hold up the rest.
 void Restaurant::take_turns(std::size_t part, std::size_t members) noexcept {
   Hand& hand = hands_[part];
   hand.taken = hand.settled = hand.counted;
