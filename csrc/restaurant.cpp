@@ -382,6 +382,7 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
   if (seats_ == recent_.get()) std::copy_n(chunk, count, labels_.data() + (held.begin - first_));
   held.uncounted = {chunk, count};
   ++hand.settled;
+  if (hand.num_uncounted() == kHeld) count_labels(part);
   return true;
 }
 
@@ -421,12 +422,10 @@ void Restaurant::take_turns(std::size_t part, std::size_t members) noexcept {
     choose_chunk(part, begin, end);
     while (hand.num_held() > 0 && (hand.is_full() || turn_comes(hand.held().begin))) {
       if (!settle_chunk(part)) return;
-      if (hand.num_uncounted() == kHeld) count_labels(part);
     }
     begin = next_chunk_.load(std::memory_order_relaxed);
   }
   while (hand.num_held() > 0 && settle_chunk(part)) {
-    if (hand.num_uncounted() == kHeld) count_labels(part);
   }
 }
 
