@@ -31,6 +31,7 @@ SHAPES = [(1024, 768, 50257), (4096, 256, 8192)]  # tokens, width, vocabulary
 DTYPES = ["float32", "bfloat16"]
 # Ours may take at most this share of the peer's time, or of the float32 logits' memory.
 REQUIRED = {"forward": 0.9, "step": 0.85, "logits": 0.2, "memory": 0.05}
+ENOUGH_S = 5.0  # a comparison is repeated until it has taken so long: rounds of a short one are many
 PEERS = {
     "forward": ("torch.mm", "torch.mm out"),
     "step": ("torch eager step",),
@@ -151,8 +152,9 @@ def measure(shape: tuple[int, int, int], dtype: str, rounds: int) -> dict[str, A
     }
     seconds: dict[str, list[float]] = {name: [] for name in routes}
     ratios: dict[str, list[float]] = {name: [] for name in PEERS}
-    for _ in range(rounds):
-        for name, peers in PEERS.items():
+    for name, peers in PEERS.items():
+        begin = time.monotonic()
+        while len(ratios[name]) < rounds or time.monotonic() - begin < ENOUGH_S:
             ratios[name].append(ratio_between(routes, name, peers, seconds))
     least = {name: min(times) for name, times in seconds.items()}
     least["torch.mm"] = min(least["torch.mm"], least.pop("torch.mm out"))

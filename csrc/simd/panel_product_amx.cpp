@@ -12,67 +12,108 @@ constexpr std::size_t kRowUnit = 32;
 
 #include "exponential_avx512.inl"
 #include "panel_bf16_pack.inl"
-#include "tile_folding.inl"
 #include "tile_unit.inl"
+// Needs those above.
+#include "tile_folding.inl"
 
-// Tiles 0 to 3 are C, 4 and 5 two blocks of rows, 6 and 7 two blocks of lanes.
-inline void multiply() {
+// Tiles 0 to 3 are C, 4 and 5 two blocks of rows, 6 and 7 two blocks of lanes. Behind each instruction comes
+// between(), of which the compiler is to know the place.
+template <class Between>
+[[gnu::always_inline]] inline void multiply(Between& between) {
   _tile_dpbf16ps(0, 4, 6);
+  between();
   _tile_dpbf16ps(1, 4, 7);
+  between();
   _tile_dpbf16ps(2, 5, 6);
+  between();
   _tile_dpbf16ps(3, 5, 7);
+  between();
 }
 
 // Past the first cache, which they would only pass through.
-inline void stream_rows(const char* a, std::size_t block, std::size_t term) {
+template <class Between>
+[[gnu::always_inline]] inline void stream_rows(const char* a, std::size_t block, std::size_t term,
+                                               Between& between) {
   _tile_stream_loadd(4, a + term * kTileBytes, 64);
+  between();
   _tile_stream_loadd(5, a + block + term * kTileBytes, 64);
+  between();
 }
 
-inline void load_rows(const char* a, std::size_t block, std::size_t term) {
+template <class Between>
+[[gnu::always_inline]] inline void load_rows(const char* a, std::size_t block, std::size_t term,
+                                             Between& between) {
   _tile_loadd(4, a + term * kTileBytes, 64);
+  between();
   _tile_loadd(5, a + block + term * kTileBytes, 64);
+  between();
 }
 
-inline void load_lanes(const char* b, std::size_t block, std::size_t term) {
+template <class Between>
+[[gnu::always_inline]] inline void load_lanes(const char* b, std::size_t block, std::size_t term,
+                                              Between& between) {
   _tile_loadd(6, b + term * kTileBytes, 64);
+  between();
   _tile_loadd(7, b + block + term * kTileBytes, 64);
+  between();
+}
+
+// Of one term: a load that only later products need comes as late as they allow.
+template <class Between>
+[[gnu::always_inline]] inline void multiply_rounded(const char* a, const char* b, std::size_t block,
+                                                    Between& between) {
+  _tile_stream_loadd(4, a, 64);
+  between();
+  _tile_loadd(6, b, 64);
+  between();
+  _tile_loadd(7, b + block, 64);
+  between();
+  _tile_dpbf16ps(0, 4, 6);
+  between();
+  _tile_stream_loadd(5, a + block, 64);
+  between();
+  _tile_dpbf16ps(1, 4, 7);
+  between();
+  _tile_dpbf16ps(2, 5, 6);
+  between();
+  _tile_dpbf16ps(3, 5, 7);
+  between();
 }
 
 // Of the nine products of three terms, the six that reach 2^-24 of the largest; the others are below 2^-26.
 // Of the four of two terms, the three above 2^-18.
-template <int kTerms>
-inline void multiply_step(const char* a, const char* b, std::size_t block) {
-  if (kTerms == 1) {
-    stream_rows(a, block, 0);
-    load_lanes(b, block, 0);
-    multiply();
-    return;
-  }
+template <int kTerms, class Between>
+[[gnu::always_inline]] inline void multiply_step(const char* a, const char* b, std::size_t block,
+                                                 Between& between) {
+  if (kTerms == 1) return multiply_rounded(a, b, block, between);
   if (kTerms == 2) {
-    stream_rows(a, block, 1);
-    load_lanes(b, block, 0);
-    multiply();
-    stream_rows(a, block, 0);
-    multiply();
-    load_lanes(b, block, 1);
-    multiply();
+    stream_rows(a, block, 1, between);
+    load_lanes(b, block, 0, between);
+    multiply(between);
+    stream_rows(a, block, 0, between);
+    multiply(between);
+    load_lanes(b, block, 1, between);
+    multiply(between);
     return;
   }
-  load_rows(a, block, 0);
-  load_lanes(b, block, 2);
-  multiply();
-  load_lanes(b, block, 1);
-  multiply();
-  load_rows(a, block, 1);
-  multiply();
-  load_lanes(b, block, 0);
-  multiply();
-  load_rows(a, block, 2);
-  multiply();
-  load_rows(a, block, 0);
-  multiply();
+  load_rows(a, block, 0, between);
+  load_lanes(b, block, 2, between);
+  multiply(between);
+  load_lanes(b, block, 1, between);
+  multiply(between);
+  load_rows(a, block, 1, between);
+  multiply(between);
+  load_lanes(b, block, 0, between);
+  multiply(between);
+  load_rows(a, block, 2, between);
+  multiply(between);
+  load_rows(a, block, 0, between);
+  multiply(between);
 }
+
+// Tile instructions of a step.
+template <int kTerms>
+constexpr std::size_t kPlaces = kTerms == 1 ? 8 : (kTerms == 2 ? 20 : 38);
 
 // C of 32 rows by 32 lanes in tiles 0 to 3 and in memory.
 inline void load_sums(const float* c, std::size_t stride) {
@@ -105,11 +146,11 @@ inline std::size_t chunk_steps(std::size_t steps) {
   return steps <= 8 ? 8 : 4;
 }
 
-template <int kTerms>
-inline void one_step(const char* rows, const char* lanes, std::size_t row, std::size_t step,
-                     std::size_t block) {
+template <int kTerms, class Between>
+[[gnu::always_inline]] inline void one_step(const char* rows, const char* lanes, std::size_t row,
+                                            std::size_t step, std::size_t block, Between between) {
   multiply_step<kTerms>(rows + row / kBlock * block + step * kTerms * kTileBytes,
-                        lanes + step * kTerms * kTileBytes, block);
+                        lanes + step * kTerms * kTileBytes, block, between);
 }
 
 template <int kTerms>
@@ -127,7 +168,7 @@ void product(const void* rows_panel, const void* lanes_panel, std::size_t rows, 
         load_sums(c + r * stride, stride);
       else
         clear_sums();
-      for (std::size_t s = chunk; s < last; ++s) one_step<kTerms>(a, b, r, s, block);
+      for (std::size_t s = chunk; s < last; ++s) one_step<kTerms>(a, b, r, s, block, keep_apart);
       store_sums(c + r * stride, stride);
     }
   }
@@ -170,7 +211,7 @@ void product_ahead(const void* rows_panel, const void* lanes_panel, std::size_t 
           _mm_prefetch(c + sums_row * stride + kLanes / 2, _MM_HINT_T0);
         }
         for (std::size_t line = 0; line < share; ++line, next += 64) _mm_prefetch(next, _MM_HINT_T1);
-        one_step<kTerms>(a, b, r, s, block);
+        one_step<kTerms>(a, b, r, s, block, keep_apart);
       }
       store_sums(c + r * stride, stride);
     }
@@ -203,8 +244,8 @@ void product_and_add(const void* rows_panel, const void* lanes_panel, std::size_
         else
           clear_sums();
         for (std::size_t s = chunk; s < last; ++s) {
-          one_step<kTerms>(a, b, first + r, s, block);
-          folding.step();
+          folding.step_between<kPlaces<kTerms>>(
+              [&](auto fold_next) { one_step<kTerms>(a, b, first + r, s, block, fold_next); });
           for (std::size_t line = 0; line < share; ++line, next += 64) _mm_prefetch(next, _MM_HINT_T1);
         }
         store_sums(tile + r * kLanes, kLanes);

@@ -19,8 +19,9 @@ constexpr std::size_t kRowUnit = 32;
 
 #include "exponential_avx512.inl"
 #include "panel_int8_pack.inl"
-#include "tile_folding.inl"
 #include "tile_unit.inl"
+// Needs those above.
+#include "tile_folding.inl"
 
 constexpr std::size_t kLevels = 4;
 
@@ -32,19 +33,33 @@ struct alignas(64) LevelSums {
 // Tiles 0 to 3 are the sums, 4 to 6 the digits of rows, 7 one digit of lanes.
 inline void multiply_step(const char* rows, const char* lanes) {
   _tile_loadd(4, rows, 64);
+  keep_apart();
   _tile_loadd(7, lanes + 2 * kTileBytes, 64);
+  keep_apart();
   _tile_dpbssd(2, 4, 7);
+  keep_apart();
   _tile_loadd(5, rows + kTileBytes, 64);
+  keep_apart();
   _tile_dpbssd(3, 5, 7);
+  keep_apart();
   _tile_loadd(7, lanes + kTileBytes, 64);
+  keep_apart();
   _tile_dpbssd(1, 4, 7);
+  keep_apart();
   _tile_dpbssd(2, 5, 7);
+  keep_apart();
   _tile_loadd(6, rows + 2 * kTileBytes, 64);
+  keep_apart();
   _tile_dpbssd(3, 6, 7);
+  keep_apart();
   _tile_loadd(7, lanes, 64);
+  keep_apart();
   _tile_dpbssd(0, 4, 7);
+  keep_apart();
   _tile_dpbssd(1, 5, 7);
+  keep_apart();
   _tile_dpbssd(2, 6, 7);
+  keep_apart();
 }
 
 inline void clear_sums() {

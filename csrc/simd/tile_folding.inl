@@ -1,6 +1,6 @@
 // What becomes of logits while the tile unit makes the next: exponentials summed, wanted rows kept.
 //
-// Needs exponential_avx512.inl, panel_product.hpp and softmax_lanes.hpp.
+// Needs exponential_avx512.inl, tile_unit.inl, panel_product.hpp and softmax_lanes.hpp.
 
 // Folds one group of logits into the sums, some rows at a time, between the steps that make the next group.
 class Folding {
@@ -19,9 +19,20 @@ class Folding {
     }
   }
 
-  inline void step() {
-    due_ += pace_;
-    fold(due_ >> 16 < rows_ ? due_ >> 16 : rows_);
+  inline void step() { fold(done_ + next_rows()); }
+
+  // The same between the kPlaces tile instructions of a step: make(fold_next) makes them and calls
+  // fold_next() behind each.
+  template <std::size_t kPlaces, class Make>
+  inline void step_between(const Make& make) {
+    const std::size_t rows = next_rows();
+    switch (rows) {
+      case 0: return make_folding<0, kPlaces>(make);
+      case 1: return make_folding<1, kPlaces>(make);
+      case 2: return make_folding<2, kPlaces>(make);
+      case 3: return make_folding<3, kPlaces>(make);
+      default: make_folding<4, kPlaces>(make); fold(done_ + rows - 4);
+    }
   }
 
   inline void finish() {
@@ -57,13 +68,38 @@ class Folding {
     _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), _mm512_cvtps_pd(part)));
   }
 
+  inline std::size_t next_rows() {
+    due_ += pace_;
+    return (due_ >> 16 < rows_ ? due_ >> 16 : rows_) - done_;
+  }
+
+  inline void fold_half(std::size_t row, std::size_t v) {
+    sum_[v].add(_mm512_sub_ps(_mm512_load_ps(z_ + row * kLanes + 16 * v), max_[v]));
+  }
+
   inline void fold(std::size_t to) {
     for (; done_ < to; ++done_) {
-      for (std::size_t v = 0; v < 2; ++v) {
-        const __m512 z = _mm512_load_ps(z_ + done_ * kLanes + 16 * v);
-        sum_[v].add(_mm512_sub_ps(z, max_[v]));
-      }
+      fold_half(done_, 0);
+      fold_half(done_, 1);
     }
+  }
+
+  // A step that folds kRows rows, half a row behind some of its instructions. The compiler knows behind
+  // which.
+  template <std::size_t kRows, std::size_t kPlaces, class Make>
+  inline void make_folding(const Make& make) {
+    static_assert(2 * kRows <= kPlaces);
+    std::size_t place = 0;
+    make([&]() __attribute__((always_inline)) {
+      const std::size_t half = place * 2 * kRows / kPlaces;
+      ++place;
+      if (place * 2 * kRows / kPlaces > half) {
+        fold_half(done_ + half / 2, half % 2);
+      } else {
+        keep_apart();
+      }
+    });
+    done_ += kRows;
   }
 
   TokenSums& sums_;
