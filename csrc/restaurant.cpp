@@ -150,6 +150,13 @@ double Restaurant::growth(double exponent) const noexcept {
   return std::clamp(1.5 * std::pow(last / now, exponent), 2.0, 8.0);
 }
 
+/// How many tables the step will open, as expected if tables were opened as they are at its start.
+std::uint64_t Restaurant::expected_tables() const noexcept {
+  const double opens = concentration_ + discount_ * static_cast<double>(tables_);
+  const double share = opens / (concentration_ + static_cast<double>(seated_));
+  return static_cast<std::uint64_t>(share * static_cast<double>(step_end_ - seated_));
+}
+
 bool Restaurant::few_tables() const noexcept { return are_few(frozen_, start_); }
 
 /// The line that a thread chooses from.
@@ -206,6 +213,7 @@ void Restaurant::begin_line(std::size_t part) {
 
 /// From the sizes of each part's tables to where their blocks, runs and single customers start.
 void Restaurant::divide_places(Line& line, std::size_t parts) {
+  line.counts.added();
   LineSizes total;
   for (std::size_t part = 0; part < parts; ++part) {
     const LineSizes own = line.sizes[part];
@@ -367,7 +375,9 @@ bool Restaurant::settle_chunk(std::size_t part) noexcept {
   const std::size_t count = held.end - held.begin;
   Tally& tally = tallies_[part];
   std::uint32_t* const chunk = seats_ + (held.begin - start_);
-  spin_until([&] { return seated_.load(std::memory_order_acquire) == held.begin || failure_ != 0; });
+  const auto is_next = [&] { return seated_.load(std::memory_order_acquire) == held.begin || failure_ != 0; };
+  while (hand.num_uncounted() > 0 && !is_next()) count_labels(part);
+  spin_until(is_next);
   if (failure_ != 0) return false;
   attempt([&] {
     if (tables_ + count > kMaxTables) throw std::length_error("more tables than labels can number");
@@ -404,8 +414,10 @@ bool Restaurant::turn_comes(std::uint64_t begin) const noexcept {
   return false;
 }
 
-/// Chunks of a step in turn with the other members.
+/// Chunks of a step in turn with the other members. Memory for tallies is taken before anybody's turn, which
+/// others wait for, unless more tables open than is likely.
 void Restaurant::seat_chunks(const LockstepMember& member) noexcept {
+  attempt([&] { tallies_[member.part].reserve(likely_tables_, end_ - start_, growth(discount_)); });
   take_turns(member.part, member.parts);
   while (hands_[member.part].num_uncounted() > 0) count_labels(member.part);
 }
@@ -456,6 +468,7 @@ void Restaurant::plan(std::uint64_t longest, std::size_t members) {
   for (auto& line : lines_) line->seating.seats = reads_seats ? seats_ : nullptr;
   step_end_ = std::min(end_, last);
   next_chunk_ = seated_.load();
+  likely_tables_ = tables_ + 2 * expected_tables();
   goes_on_ = true;
 }
 

@@ -31,43 +31,49 @@ class TableCounts {
       low_[k] = static_cast<std::uint32_t>(counts[k]);
       if (!high_.empty()) high_[k] = static_cast<std::uint32_t>(counts[k] >> 32);
     }
+    known_ = size_;
   }
 
-  /// More tables, empty ones, that will seat so many customers together; more memory than that where it must
-  /// be moved. Throws std::bad_alloc.
+  /// More tables, that will seat so many customers together; more memory than that where it must be moved.
+  /// Their counts are known once add() has seen them. Throws std::bad_alloc.
   void resize(std::size_t tables, std::uint64_t customers, double growth = 2.0) {
     if (low_.size() < tables) {
       BigBuffer<std::uint32_t> larger(static_cast<std::size_t>(growth * static_cast<double>(tables)));
-      std::copy_n(low_.get(), size_, larger.get());
+      std::copy_n(low_.get(), known_, larger.get());
       low_ = std::move(larger);
     }
     if (customers >> 32 != 0) high_.resize(tables);
-    std::fill(low_.get() + size_, low_.get() + std::max(size_, tables), 0);
     size_ = tables;
   }
 
   /// Becomes a copy. Throws std::bad_alloc.
   void copy(const TableCounts& other) {
-    size_ = 0;
+    known_ = 0;
     resize(other.size_, 0);
-    std::copy_n(other.low_.get(), size_, low_.get());
+    std::copy_n(other.low_.get(), other.known_, low_.get());
     high_ = other.high_;
+    known_ = other.known_;
   }
 
   /// Adds what the tally's wraps stand for.
   void add_wraps(const Tally& tally) noexcept {
     for (const std::uint32_t k : tally.wraps()) {
+      if (k >= known_) {
+        std::fill(low_.get() + known_, low_.get() + k + 1, 0);
+        known_ = k + 1;
+      }
       low_[k] += Tally::kWrap;
       if (!high_.empty()) high_[k] += low_[k] < Tally::kWrap;
     }
   }
 
-  /// Adds what else the tallies counted at tables first to last - 1, and says how much of the line those
-  /// take.
+  /// Adds what else the tallies counted at tables first to last - 1, of which new ones begin with none, and
+  /// says how much of the line those take. After all tables were here once, added() says so.
   LineSizes add(const RestaurantKernels& kernels, std::span<const Tally> tallies, std::size_t first,
                 std::size_t last, unsigned block_shift, unsigned run_shift) noexcept {
     LineSizes sizes;
     std::array<std::uint32_t, kBatch> rest;
+    if (last > known_) std::fill(low_.get() + std::max(first, known_), low_.get() + last, 0);
     for (std::size_t k = first; k < last; k += kBatch) {
       const std::size_t num = std::min(kBatch, last - k);
       std::uint32_t* const counts = low_.get() + k;
@@ -83,6 +89,8 @@ class TableCounts {
     }
     return sizes;
   }
+
+  void added() noexcept { known_ = size_; }
 
   /// Labels of tables first to last - 1 to their places on the line.
   void fill(const RestaurantKernels& kernels, std::size_t first, std::size_t last, unsigned block_shift,
@@ -123,6 +131,7 @@ class TableCounts {
   BigBuffer<std::uint32_t> low_;
   std::vector<std::uint32_t> high_;  // empty below 2^32 customers
   std::size_t size_ = 0;
+  std::size_t known_ = 0;  // tables whose counts are there
 };
 
 }  // namespace skm

@@ -1,5 +1,6 @@
 // Softmax kernels on generic vectors of 16 floats, compiled once per instruction set. The file that includes
-// this gives Lanes, Ints, exponential() and larger() where the processor has better than what stands here.
+// this gives Lanes, Ints, exponential(), whether that is infinite for all large numbers (kOverflows), LaneSum
+// and larger().
 
 constexpr std::size_t kWidth = 16;
 constexpr std::size_t kVectors = kLanes / kWidth;
@@ -165,7 +166,8 @@ void gradient(float* z, std::size_t rows, const LogitTransform& how, const Token
   }
 }
 
-constexpr std::size_t kPiece = 2048;  // logits of a row that are read twice, from the first cache
+// Logits of a row that stay in the first cache, where they are read twice.
+constexpr std::size_t kPiece = 2048;
 
 template <class T>
 inline Lanes entry(const T* row, std::size_t i, std::size_t n, const LogitTransform& how, bool plain) {
@@ -184,61 +186,95 @@ inline Lanes entry(const T* row, std::size_t i, std::size_t n, const LogitTransf
   return z;
 }
 
+/// The largest of logits first to last - 1, and of `max`.
+template <class T>
+float largest(const T* row, std::size_t first, std::size_t last, std::size_t n, const LogitTransform& how,
+              float max) {
+  const bool plain = how.plain();
+  Lanes high[2] = {Lanes{} + max, Lanes{} + max};
+  std::size_t i = first;
+  for (; plain && i + 2 * kWidth <= last; i += 2 * kWidth) {
+    high[0] = larger(load(row + i), high[0]);
+    high[1] = larger(load(row + i + kWidth), high[1]);
+  }
+  for (; i < last; i += kWidth) high[0] = larger(entry(row, i, n, how, plain), high[0]);
+  high[0] = larger(high[0], high[1]);
+  float top = high[0][0];
+  for (std::size_t j = 1; j < kWidth; ++j) top = high[0][j] > top ? high[0][j] : top;
+  return top;
+}
+
+inline void raise(RowSums& sums, float max) {
+  if (!(max > sums.max)) return;
+  const float fall = sums.max - max;
+  const double f = static_cast<double>(exponential(Lanes{} + fall)[0]);
+  if (f != 0.0) sums.weighted += static_cast<double>(fall) * sums.exponential;
+  sums.weighted *= f;
+  sums.exponential *= f;
+  sums.max = max;
+}
+
+struct PieceSums {
+  Lanes exponential, weighted, logits;
+  double last_logits;  // of less than a vector
+};
+
+template <bool kAll, class T>
+PieceSums piece_sums(const T* row, std::size_t first, std::size_t last, std::size_t n,
+                     const LogitTransform& how, Lanes max) {
+  const bool plain = how.plain();
+  LaneSum exponentials[2];
+  PieceSums sums = {};
+  const std::size_t whole = plain && !kAll ? first + (last - first) / (2 * kWidth) * (2 * kWidth) : first;
+  std::size_t i = first;
+  for (; i < whole; i += 2 * kWidth) {
+    // The next piece comes while this one is worked on; a prefetch past the end does nothing.
+    for (std::size_t j = 0; j < 2 * kWidth * sizeof(T); j += 64) {
+      __builtin_prefetch(reinterpret_cast<const char*>(row + i) + kPiece * sizeof(T) + j);
+    }
+    exponentials[0].add(load(row + i) - max);
+    exponentials[1].add(load(row + i + kWidth) - max);
+  }
+  for (; i < last; i += kWidth) {
+    const Lanes z = entry(row, i, n, how, plain);
+    if (!kAll) {
+      exponentials[0].add(z - max);
+      continue;
+    }
+    const Lanes e = exponential(z - max);
+    sums.exponential += e;
+    sums.weighted += choose(e == 0.0f, Lanes{}, e * (z - max));
+    if (i + kWidth <= n) {
+      sums.logits += z;
+    } else {
+      for (std::size_t j = 0; i + j < n; ++j) sums.last_logits += static_cast<double>(z[j]);
+    }
+  }
+  if (!kAll) sums.exponential = exponentials[0].sum() + exponentials[1].sum();
+  return sums;
+}
+
 template <bool kAll, class T>
 RowSums row_sums(const T* row, std::size_t n, const LogitTransform& how) {
-  const bool plain = how.plain();
   RowSums sums = {-__FLT_MAX__, 0.0, 0.0, 0.0};
   for (std::size_t first = 0; first < n; first += kPiece) {
     const std::size_t last = n - first < kPiece ? n : first + kPiece;
-    Lanes high[2] = {Lanes{} + sums.max, Lanes{} + sums.max};
-    std::size_t i = first;
-    for (; plain && i + 2 * kWidth <= last; i += 2 * kWidth) {
-      high[0] = larger(load(row + i), high[0]);
-      high[1] = larger(load(row + i + kWidth), high[1]);
+    const auto raise_max = [&] { raise(sums, largest(row, first, last, n, how, sums.max)); };
+    const auto of_piece = [&] { return piece_sums<kAll>(row, first, last, n, how, Lanes{} + sums.max); };
+    // What was the maximum before is near enough, as a rule, and the sum tells where it is not.
+    const bool look = first == 0 || !kOverflows;
+    if (look) raise_max();
+    PieceSums piece = of_piece();
+    if (!look && any(~(piece.exponential <= kLargeSum))) {  // or NaN
+      raise_max();
+      piece = of_piece();
     }
-    for (; i < last; i += kWidth) high[0] = larger(entry(row, i, n, how, plain), high[0]);
-    high[0] = larger(high[0], high[1]);
-    float top = high[0][0];
-    for (std::size_t j = 1; j < kWidth; ++j) top = high[0][j] > top ? high[0][j] : top;
-    if (top > sums.max) {
-      const float fall = sums.max - top;
-      const double f = static_cast<double>(exponential(Lanes{} + fall)[0]);
-      if (f != 0.0) sums.weighted += static_cast<double>(fall) * sums.exponential;
-      sums.weighted *= f;
-      sums.exponential *= f;
-      sums.max = top;
-    }
-    const Lanes max = Lanes{} + sums.max;
-    Lanes exponentials[2] = {};
-    Lanes weighted = {};
-    Lanes logits = {};
-    const std::size_t whole = plain && !kAll ? first + (last - first) / (2 * kWidth) * (2 * kWidth) : first;
-    for (i = first; i < whole; i += 2 * kWidth) {
-      // The next piece comes while this one is worked on; a prefetch past the end does nothing.
-      for (std::size_t j = 0; j < 2 * kWidth * sizeof(T); j += 64) {
-        __builtin_prefetch(reinterpret_cast<const char*>(row + i) + kPiece * sizeof(T) + j);
-      }
-      exponentials[0] += exponential(load(row + i) - max);
-      exponentials[1] += exponential(load(row + i + kWidth) - max);
-    }
-    for (; i < last; i += kWidth) {
-      const Lanes z = entry(row, i, n, how, plain);
-      const Lanes e = exponential(z - max);
-      exponentials[0] += e;
-      if (!kAll) continue;
-      weighted += choose(e == 0.0f, Lanes{}, e * (z - max));
-      if (i + kWidth <= n) {
-        logits += z;
-      } else {
-        for (std::size_t j = 0; i + j < n; ++j) sums.logit += static_cast<double>(z[j]);
-      }
-    }
-    const Lanes both = exponentials[0] + exponentials[1];
     for (std::size_t j = 0; j < kWidth; ++j) {
-      sums.exponential += static_cast<double>(both[j]);
-      sums.weighted += static_cast<double>(weighted[j]);
-      sums.logit += static_cast<double>(logits[j]);
+      sums.exponential += static_cast<double>(piece.exponential[j]);
+      sums.weighted += static_cast<double>(piece.weighted[j]);
+      sums.logit += static_cast<double>(piece.logits[j]);
     }
+    sums.logit += piece.last_logits;
   }
   return sums;
 }

@@ -1,4 +1,4 @@
-// Exponential and maximum on generic vectors, for instruction sets without better ones.
+// Exponential, sum of exponentials and maximum on generic vectors, for instruction sets without better ones.
 
 typedef float Lanes __attribute__((vector_size(64)));
 typedef std::int32_t Ints __attribute__((vector_size(64)));
@@ -21,6 +21,17 @@ inline Lanes exponential(Lanes x) {
   const Ints exponent = reinterpret_cast<Ints>(inside + 12582912.0f) << 23;
   return reinterpret_cast<Lanes>((reinterpret_cast<Ints>(p) + exponent) & keep);
 }
+
+constexpr bool kOverflows = false;
+
+class LaneSum {
+ public:
+  inline void add(Lanes x) { sum_ += exponential(x); }
+  inline Lanes sum() const { return sum_; }
+
+ private:
+  Lanes sum_ = {};
+};
 
 // The larger; `b` where `a` is NaN.
 inline Lanes larger(Lanes a, Lanes b) {

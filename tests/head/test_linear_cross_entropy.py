@@ -200,6 +200,32 @@ def test_given_logits(dtype, options):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("start", [0.0, -np.inf])
+@pytest.mark.parametrize("rise", [0.5, 6.0, 8.0, 60.0, 1e4, 1e30])
+def test_given_logits_that_rise_along_the_row(rise, start, dtype):
+    """What was the maximum of a row's first logits may be far below those that come later."""
+    logits = np.random.default_rng(4).normal(size=(2, 9001)).astype(np.float32)
+    logits[:, :2500] += np.float32(start)
+    logits[:, 5000:] += np.float32(rise)
+    logits[1, 8000:] += np.float32(2 * rise)
+    half = dtype == "bfloat16"
+    logits = to_bfloat16(logits) if half else logits
+    target = np.array([8999, 3000])
+    wide = (from_bfloat16(logits) if half else logits).astype(float)
+    found = head.logits_forward(logits, target, entropy=True, bfloat16=half)
+    with np.errstate(invalid="ignore"):
+        expected = losses(wide, target)
+    for ours, theirs in zip(found[:2], expected[:2], strict=True):
+        assert (np.abs(ours - theirs) <= LOSS_NATS[dtype] + 3e-7 * np.abs(theirs)).all()
+    shifted = wide - wide.max(1, keepdims=True)
+    weight = np.exp(shifted)
+    total = weight.sum(1)
+    finite = np.where(weight == 0, 0, shifted)
+    entropy = np.log(total) - (weight * finite).sum(1) / total
+    assert np.abs(found[2] - entropy).max() <= LOSS_NATS[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_threads_do_not_matter(dtype):
     x, weight, target, bias, *_ = inputs(300, 40, 3000, dtype)
     half = dtype == "bfloat16"
@@ -312,9 +338,11 @@ def test_not_a_number_comes_out(dtype, options, place):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-@pytest.mark.parametrize("entry", [0, 150, 299])  # full vectors, and what is left at the end
+@pytest.mark.parametrize(
+    "entry", [0, 150, 2999, 4999, 5009]
+)  # full vectors, later pieces, what is left at the end
 def test_not_a_number_among_given_logits(dtype, entry):
-    logits = np.random.default_rng(2).normal(size=(3, 300)).astype("f8" if dtype == "float64" else "f4")
+    logits = np.random.default_rng(2).normal(size=(3, 5010)).astype("f8" if dtype == "float64" else "f4")
     logits[1, entry] = np.nan
     half = dtype == "bfloat16"
     given_logits = to_bfloat16(logits) if half else logits

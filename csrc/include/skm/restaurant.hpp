@@ -77,6 +77,7 @@ class Restaurant {
   void fill_places(Line& line, std::size_t part, std::size_t parts) const noexcept;
   void check_places() noexcept;
   double growth(double exponent) const noexcept;
+  std::uint64_t expected_tables() const noexcept;
 
   // Customers. Those of an epoch are named by their offset from its start.
   std::size_t choose(const SeatingLine& line, std::uint64_t begin, std::uint64_t end, std::uint32_t* choices,
@@ -120,6 +121,7 @@ class Restaurant {
   std::size_t parts_ = 0, table_grain_ = 0;
   // The present step, within an epoch: its customers are taken, in chunks, by whoever has time.
   std::uint64_t step_end_ = 0;
+  std::uint64_t likely_tables_ = 0;  // at its end, or fewer
   bool goes_on_ = false, new_epoch_ = false;
   std::atomic<int> failure_ = 0;
   alignas(64) std::atomic<std::uint64_t> next_chunk_ = 0;  // where it begins
