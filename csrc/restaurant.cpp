@@ -455,7 +455,7 @@ void Restaurant::attempt(Body&& body) noexcept {
   }
 }
 
-/// What the members do next, decided by the last of them to come: the rest of the epoch or of the call,
+/// What the members do next, decided while they wait for each other: the rest of the epoch or of the call,
 /// unless more than `longest` customers are left of the epoch.
 void Restaurant::plan(std::uint64_t longest, std::size_t members) {
   const std::uint64_t last = first_ + labels_.size();

@@ -34,21 +34,23 @@ void spin_until(Ready&& ready) noexcept {
   }
 }
 
-/// Where threads in lockstep wait for each other. The last to come does what the others wait for.
+/// Where threads in lockstep wait for each other. One of them does what the others wait for.
 class LockstepBarrier {
  public:
   explicit LockstepBarrier(std::size_t members) noexcept : members_(members) {}
 
-  /// Waits until every member has come here and the last has returned from last(), which must not throw.
-  template <class Last>
-  void arrive_and_wait(Last&& last) noexcept {
+  /// Waits until every member has come here and the first has returned from between(), which must not throw.
+  template <class Between>
+  void arrive_and_wait(bool is_first, Between&& between) noexcept {
     const std::uint32_t round = round_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
-      last();
+    if (is_first) {
+      spin_until([&] { return arrived_.load(std::memory_order_acquire) + 1 == members_; });
+      between();
       arrived_.store(0, std::memory_order_relaxed);
       round_.store(round + 1, std::memory_order_release);
       return;
     }
+    arrived_.fetch_add(1, std::memory_order_acq_rel);
     spin_until([&] { return round_.load(std::memory_order_acquire) != round; });
   }
 
@@ -64,13 +66,15 @@ struct LockstepMember {
   std::size_t parts;         ///< threads in all
   LockstepBarrier* barrier;  ///< none where there is one member
 
-  /// Waits until every member has come here and the last of them has done last().
-  template <class Last>
-  void sync(Last&& last) const noexcept {
+  /// Waits until every member has come here and the caller's thread has done between(). Memory that it takes
+  /// there is as a rule memory that it has had before, in pages that are there still: allocators keep it by
+  /// thread.
+  template <class Between>
+  void sync(Between&& between) const noexcept {
     if (barrier != nullptr) {
-      barrier->arrive_and_wait(last);
+      barrier->arrive_and_wait(part == 0, between);
     } else {
-      last();
+      between();
     }
   }
   void sync() const noexcept {
