@@ -406,7 +406,7 @@ void Restaurant::count_labels(std::size_t part) noexcept {
 
 /// True if it is the turn of the member's first chunk, or soon.
 bool Restaurant::turn_comes(std::uint64_t begin) const noexcept {
-  constexpr int kTries = 16;
+  constexpr int kTries = 4;
   for (int i = 0; i < kTries; ++i) {
     if (seated_.load(std::memory_order_acquire) == begin || failure_ != 0) return true;
     pause_processor();
