@@ -17,8 +17,8 @@ void end() { _tile_release(); }
 
 // To stand between two tile instructions. Where another hardware thread works on the same core, tile
 // instructions close behind each other hold each other up: products take twice their time, a load and a
-// product a third more than one after the other. Eight other instructions between them prevent that, of any
-// kind; these do nothing (docs/decisions.md).
+// product half as much again. Eight other instructions between them prevent that, of any kind; these do
+// nothing (docs/decisions.md).
 inline void keep_apart() { asm volatile(".rept 8\n\tnop\n\t.endr"); }
 
 // All processors with tiles have a second cache of 2 MiB. The fewer the blocks, the less often lanes come
